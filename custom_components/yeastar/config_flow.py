@@ -1,0 +1,377 @@
+"""The way from an address and a password to an entry, and back to a good one."""
+
+import asyncio
+from collections.abc import Mapping
+import logging
+from typing import Any, override
+from urllib.parse import urlsplit
+
+import voluptuous as vol
+
+from homeassistant.components import webhook
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_PASSWORD,
+    CONF_PORT,
+    CONF_SSL,
+    CONF_USERNAME,
+    CONF_WEBHOOK_ID,
+)
+from homeassistant.core import callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+from homeassistant.util.ssl import get_default_context
+
+from .const import (
+    CONF_BASE_URL,
+    CONF_CATCH_UP,
+    CONF_FINGERPRINT,
+    CONF_MASK_NUMBERS,
+    DEFAULT_PORT,
+    DOMAIN,
+)
+from .coordinator import LOGOUT_TIMEOUT, create_client, login_guard
+from .event_target import BaseUrl, EventTargets, automatic_base_url, speaks_only_https
+from .pbx import certificate
+from .pbx.certificate import Certificate
+from .pbx.client import LoginGuard
+from .pbx.errors import LockedOutError, PbxError
+from .pbx.models import Device
+from .problems import problem_key
+
+_LOGGER = logging.getLogger(__name__)
+
+_TEXT = TextSelector()
+_PASSWORD = TextSelector(
+    TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
+)
+_CREDENTIALS = {
+    vol.Required(CONF_USERNAME): _TEXT,
+    vol.Required(CONF_PASSWORD): _PASSWORD,
+}
+_USER_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_HOST): _TEXT,
+        vol.Required(CONF_PORT, default=DEFAULT_PORT): cv.port,
+        vol.Required(CONF_SSL, default=True): BooleanSelector(),
+        **_CREDENTIALS,
+    }
+)
+_EVENTS_SCHEMA = vol.Schema({vol.Optional(CONF_BASE_URL): _TEXT})
+_REAUTH_SCHEMA = vol.Schema(_CREDENTIALS)
+_RECONFIGURE_SCHEMA = _USER_SCHEMA.extend(_EVENTS_SCHEMA.schema)
+_OPTIONS_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_MASK_NUMBERS, default=False): BooleanSelector(),
+        vol.Required(CONF_CATCH_UP, default=True): BooleanSelector(),
+    }
+)
+
+
+class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Add a PBX, give it new credentials, or move it to another address."""
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self._data: dict[str, Any] = {}
+        self._device: Device | None = None
+        self._certificate: Certificate | None = None
+        self._confirmed: str | None = None
+        self._local_address: str | None = None
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> YeastarOptionsFlow:
+        """Return the flow for the options."""
+        return YeastarOptionsFlow()
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask where the PBX is and who we are to it."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            self._data = {
+                **_with_url_as_host(user_input),
+                CONF_FINGERPRINT: None,
+                CONF_WEBHOOK_ID: webhook.async_generate_id(),
+            }
+            errors = await self._async_look() or await self._async_log_in()
+            if not errors:
+                self._abort_if_unique_id_configured()
+                if self._certificate is not None:
+                    return await self.async_step_certificate()
+                return await self.async_step_events()
+        return self._form("user", _USER_SCHEMA, user_input, errors)
+
+    async def async_step_certificate(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Have somebody look at a certificate that no known authority signed."""
+        assert self._certificate is not None
+        if user_input is not None:
+            self._confirmed = self._certificate.fingerprint
+            self._data[CONF_FINGERPRINT] = self._confirmed
+            self._certificate = None
+            if self.source == SOURCE_REAUTH:
+                return await self._async_finish_reauth()
+            if self.source == SOURCE_RECONFIGURE:
+                return await self._async_finish_reconfigure()
+            return await self.async_step_events()
+        expires = self._certificate.expires
+        return self.async_show_form(
+            step_id="certificate",
+            description_placeholders={
+                "subject": self._certificate.subject or "?",
+                "expires": expires.date().isoformat() if expires else "?",
+                "fingerprint": self._certificate.readable_fingerprint,
+            },
+        )
+
+    async def async_step_events(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask under which address the PBX reaches Home Assistant."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            base_url, errors = self._base_url(user_input)
+            if not errors:
+                assert self._device is not None
+                return self.async_create_entry(
+                    title=self._device.name or "Yeastar PBX",
+                    data={**self._data, CONF_BASE_URL: base_url},
+                )
+        return self._form(
+            "events",
+            _EVENTS_SCHEMA,
+            user_input,
+            errors,
+            {"address": automatic_base_url(self.hass, self._local_address)},
+        )
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Start over with the credentials, because a login was refused."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for new credentials."""
+        entry = self._get_reauth_entry()
+        if user_input is not None:
+            self._data = {**entry.data, **user_input}
+            if errors := await self._async_look():
+                return self._reauth_form(errors)
+            if self._certificate is not None:
+                return await self.async_step_certificate()
+            return await self._async_finish_reauth()
+        return self._reauth_form({})
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for everything again; the PBX must stay the same."""
+        entry = self._get_reconfigure_entry()
+        if user_input is None:
+            return self._reconfigure_form(dict(entry.data), {})
+        self._data = {**entry.data, **_with_url_as_host(user_input)}
+        base_url, errors = self._base_url(user_input)
+        self._data[CONF_BASE_URL] = base_url
+        if errors := errors or await self._async_look():
+            return self._reconfigure_form(user_input, errors)
+        if self._certificate is not None:
+            return await self.async_step_certificate()
+        return await self._async_finish_reconfigure()
+
+    async def _async_finish_reauth(self) -> ConfigFlowResult:
+        """Log in with the new credentials and keep them."""
+        if errors := await self._async_log_in():
+            return self._reauth_form(errors)
+        self._abort_if_unique_id_mismatch(reason="wrong_device")
+        return self.async_update_reload_and_abort(
+            self._get_reauth_entry(), data=self._data
+        )
+
+    async def _async_finish_reconfigure(self) -> ConfigFlowResult:
+        """Log in at the new address and keep it."""
+        if errors := await self._async_log_in():
+            return self._reconfigure_form(self._data, errors)
+        self._abort_if_unique_id_mismatch(reason="wrong_device")
+        return self.async_update_reload_and_abort(
+            self._get_reconfigure_entry(), data=self._data
+        )
+
+    async def _async_look(self) -> dict[str, str]:
+        """Find out whether the certificate is known; nothing secret is sent.
+
+        Afterwards `_certificate` is the one that somebody has to confirm, or None.
+        """
+        self._certificate = None
+        if not self._data[CONF_SSL]:
+            self._data[CONF_FINGERPRINT] = None
+            return {}
+        host, port = self._data[CONF_HOST], self._data[CONF_PORT]
+        try:
+            if await certificate.is_trusted(host, port, get_default_context()):
+                self._data[CONF_FINGERPRINT] = None
+                return {}
+            seen = await certificate.inspect(host, port)
+        except PbxError as error:
+            return {"base": problem_key(error)}
+        if seen.fingerprint == self._confirmed:
+            self._data[CONF_FINGERPRINT] = self._confirmed
+        elif seen.fingerprint != self._data[CONF_FINGERPRINT]:
+            self._certificate = seen
+        return {}
+
+    async def _async_log_in(self) -> dict[str, str]:
+        """Log in once, learn which PBX this is, and log out again.
+
+        While a new PBX is being added, its certificate is confirmed after this:
+        the login goes to the very certificate that is then shown, and no other.
+        """
+        data = dict(self._data)
+        if self._certificate is not None:
+            data[CONF_FINGERPRINT] = self._certificate.fingerprint
+        # Somebody is waiting and may have lifted the lock-out in the PBX.
+        guard = LoginGuard()
+        client = create_client(
+            self.hass,
+            data,
+            EventTargets(self.hass, data[CONF_WEBHOOK_ID], data.get(CONF_BASE_URL)),
+            guard,
+        )
+        try:
+            device = await client.device()
+        except LockedOutError as error:
+            login_guard(self.hass, data[CONF_HOST]).locked_until = guard.locked_until
+            return {"base": problem_key(error)}
+        except PbxError as error:
+            return {"base": problem_key(error)}
+        except Exception:
+            _LOGGER.exception("Unexpected error while logging in")
+            return {"base": "unknown"}
+        finally:
+            await self._async_log_out(client.logout())
+        login_guard(self.hass, data[CONF_HOST]).locked_until = 0
+        if client.transport == "TCP":
+            return {"base": "events_over_tcp"}
+        self._device = device
+        self._local_address = client.local_address
+        await self.async_set_unique_id(
+            device.serial, raise_on_progress=self.source == SOURCE_USER
+        )
+        return {}
+
+    async def _async_log_out(self, logout: Any) -> None:
+        """Wait for a logout, not for long, and even if the flow is cancelled."""
+        task = self.hass.async_create_task(logout, "yeastar flow logout")
+        done, _ = await asyncio.wait({task}, timeout=LOGOUT_TIMEOUT)
+        if not done:
+            task.cancel()
+
+    def _base_url(
+        self, user_input: dict[str, Any]
+    ) -> tuple[str | None, dict[str, str]]:
+        """Return the base URL that was typed, None for automatic, and errors."""
+        typed = (user_input.get(CONF_BASE_URL) or "").strip()
+        if not typed:
+            if speaks_only_https(self.hass):
+                return None, {CONF_BASE_URL: "base_url_required"}
+            return None, {}
+        try:
+            return str(BaseUrl.parse(typed)), {}
+        except ValueError:
+            return None, {CONF_BASE_URL: "base_url_invalid"}
+
+    def _reauth_form(self, errors: dict[str, str]) -> ConfigFlowResult:
+        """Show the form for new credentials."""
+        return self._form(
+            "reauth_confirm",
+            _REAUTH_SCHEMA,
+            {CONF_USERNAME: self._get_reauth_entry().data[CONF_USERNAME], **self._data},
+            errors,
+            {"name": self._get_reauth_entry().title},
+        )
+
+    def _reconfigure_form(
+        self, values: dict[str, Any], errors: dict[str, str]
+    ) -> ConfigFlowResult:
+        """Show the form for everything."""
+        return self._form("reconfigure", _RECONFIGURE_SCHEMA, values, errors)
+
+    def _form(
+        self,
+        step_id: str,
+        schema: vol.Schema,
+        values: Mapping[str, Any] | None,
+        errors: dict[str, str],
+        placeholders: dict[str, str] | None = None,
+    ) -> ConfigFlowResult:
+        """Show a form with what was typed before, except the password."""
+        shown = {
+            key: value
+            for key, value in (values or {}).items()
+            if key != CONF_PASSWORD and value is not None
+        }
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, shown),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+
+class YeastarOptionsFlow(OptionsFlowWithReload):
+    """Change how much is shown and whether missed calls are looked up."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the options."""
+        if user_input is not None:
+            return self.async_create_entry(data=user_input)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(
+                _OPTIONS_SCHEMA, self.config_entry.options
+            ),
+        )
+
+
+def _with_url_as_host(user_input: dict[str, Any]) -> dict[str, Any]:
+    """Return the input with a host that was pasted as a URL taken apart."""
+    data = {key: value for key, value in user_input.items() if key != CONF_BASE_URL}
+    host = data[CONF_HOST].strip()
+    data[CONF_USERNAME] = data[CONF_USERNAME].strip()
+    if "://" in host:
+        try:
+            parts = urlsplit(host)
+            data[CONF_PORT] = parts.port or data[CONF_PORT]
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme in ("http", "https") and parts.hostname:
+            data[CONF_SSL] = parts.scheme == "https"
+            host = parts.hostname
+    data[CONF_HOST] = host.removeprefix("[").removesuffix("]")
+    return data

@@ -1,0 +1,288 @@
+"""Stay logged in: heartbeat, silent login, event target, retry with patience."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+import logging
+import time
+from typing import Any, Final, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_PASSWORD,
+    CONF_PORT,
+    CONF_SSL,
+    CONF_USERNAME,
+    CONF_WEBHOOK_ID,
+)
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .const import (
+    CONF_BASE_URL,
+    CONF_FINGERPRINT,
+    DOMAIN,
+    EVENT_REPORT,
+    HEARTBEAT_INTERVAL,
+    MANUFACTURER,
+)
+from .event_target import EventTargets
+from .pbx.client import LoginGuard, YeastarClient
+from .pbx.errors import InvalidAuthError, PbxError
+from .pbx.models import Device, pbx_zone
+from .pbx.reports import Report
+from .problems import problem_key
+from .webhook import ReportReceiver
+
+_LOGGER = logging.getLogger(__name__)
+
+TICK: Final = 60.0
+# A PBX takes some minutes to start; asking a closed port costs nobody anything.
+RETRY_DELAYS: Final = (10.0, 20.0, 40.0, 60.0)
+# A tick comes a moment early or late; the fifth one must not wait for the sixth.
+TICK_TOLERANCE: Final = 5.0
+LOGOUT_TIMEOUT: Final = 5
+
+type YeastarConfigEntry = ConfigEntry[YeastarCoordinator]
+
+# By host: how long each PBX refuses logins outlives the attempt that found out.
+LOGIN_GUARDS: HassKey[dict[str, LoginGuard]] = HassKey("yeastar_login_guards")
+
+
+@callback
+def login_guard(hass: HomeAssistant, host: str) -> LoginGuard:
+    """Return what is known of a lock-out by the PBX at this host."""
+    return hass.data.setdefault(LOGIN_GUARDS, {}).setdefault(host, LoginGuard())
+
+
+class YeastarCoordinator(DataUpdateCoordinator[Device]):
+    """The connection to one PBX. Nobody else talks to it.
+
+    Its schedule is its own. The base class polls only while an entity listens
+    and polling is allowed for the entry; without heartbeats, though, the PBX
+    forgets us after 30 minutes and says nothing any more.
+    """
+
+    config_entry: YeastarConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: YeastarConfigEntry) -> None:
+        """Prepare; nothing is sent yet."""
+        super().__init__(
+            hass, _LOGGER, config_entry=entry, name=DOMAIN, update_interval=None
+        )
+        assert entry.unique_id is not None
+        self.serial: str = entry.unique_id
+        self.client = create_client(
+            hass,
+            entry.data,
+            EventTargets(
+                hass, entry.data[CONF_WEBHOOK_ID], entry.data.get(CONF_BASE_URL)
+            ),
+            guard=login_guard(hass, entry.data[CONF_HOST]),
+        )
+        self.receiver = ReportReceiver(
+            hass,
+            webhook_id=entry.data[CONF_WEBHOOK_ID],
+            serial=self.serial,
+            accept=self._take_report,
+            zone=lambda: self.zone,
+        )
+        self.zone: tzinfo = dt_util.get_default_time_zone()
+        self.reports: Counter[str] = Counter()
+        self.last_report_at: datetime | None = None
+        self.connected_at: datetime | None = None
+        self.pbx_device_id = self._register_pbx(None)
+        self._failures = 0
+        self._session = 0
+        self._heartbeat_at: float | None = None
+        self._cancel_timer: CALLBACK_TYPE | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    @callback
+    def _register_pbx(self, device: Device | None) -> str:
+        """Put the PBX into the device registry, return its id there."""
+        details: dict[str, Any] = {}
+        if device is not None:
+            details = {
+                "name": device.name or None,
+                "model": device.name.removeprefix(MANUFACTURER).strip() or None,
+                "sw_version": device.firmware,
+                "hw_version": device.hardware,
+            }
+        return (
+            dr.async_get(self.hass)
+            .async_get_or_create(
+                config_entry_id=self.config_entry.entry_id,
+                identifiers={(DOMAIN, self.serial)},
+                manufacturer=MANUFACTURER,
+                serial_number=self.serial,
+                **details,
+            )
+            .id
+        )
+
+    @override
+    async def _async_update_data(self) -> Device:
+        """Do what is due.
+
+        Raises:
+            ConfigEntryAuthFailed: a login was refused; there will be no other.
+            UpdateFailed: anything else; there will be another try.
+        """
+        try:
+            return await self._tick()
+        except InvalidAuthError as error:
+            raise ConfigEntryAuthFailed(
+                translation_domain=DOMAIN, translation_key="invalid_auth"
+            ) from error
+        except PbxError as error:
+            raise UpdateFailed(
+                translation_domain=DOMAIN, translation_key=problem_key(error)
+            ) from error
+
+    async def _tick(self) -> Device:
+        """Send the heartbeat if it is due, read what may have changed."""
+        device = self.data
+        if self._heartbeat_due or self.client.retargeting_due:
+            await self._heartbeat()
+        if self._session != self.client.session_number or not self.last_update_success:
+            device = await self._read_everything()
+        if self.client.retargeting_due:
+            # The last request showed that our own address is another one now.
+            await self._heartbeat()
+        return device
+
+    async def _read_everything(self) -> Device:
+        """Read all that may have changed while the PBX could not tell us."""
+        device = await self.client.device()
+        if device.serial != self.serial:
+            raise UpdateFailed(
+                translation_domain=DOMAIN, translation_key="wrong_device"
+            )
+        self.zone = pbx_zone(
+            device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
+        )
+        self._register_pbx(device)
+        self._session = self.client.session_number
+        self.connected_at = dt_util.utcnow()
+        return device
+
+    async def _heartbeat(self) -> None:
+        """Extend the session and say where to report to."""
+        await self.client.heartbeat()
+        self._heartbeat_at = time.monotonic()
+
+    @property
+    def _heartbeat_due(self) -> bool:
+        """Tell whether the last heartbeat is five minutes old."""
+        if self._heartbeat_at is None:
+            return True
+        age = time.monotonic() - self._heartbeat_at
+        return age >= HEARTBEAT_INTERVAL.total_seconds() - TICK_TOLERANCE
+
+    @override
+    @callback
+    def _async_refresh_finished(self) -> None:
+        """Plan the next tick, sooner after a failure."""
+        if isinstance(self.last_exception, ConfigEntryAuthFailed) and (
+            not self.last_update_success
+        ):
+            # Every further try would cost one of the five that the PBX grants.
+            self._unschedule()
+            return
+        if self.last_update_success:
+            self._failures = 0
+            delay = TICK
+        else:
+            delay = RETRY_DELAYS[min(self._failures, len(RETRY_DELAYS) - 1)]
+            self._failures += 1
+        self._schedule(delay)
+
+    @callback
+    def _schedule(self, delay: float) -> None:
+        """Plan a tick in so many seconds instead of any that is planned."""
+        self._unschedule()
+        if self._shutdown_requested or self.hass.is_stopping:
+            return
+        self._cancel_timer = async_call_later(
+            self.hass,
+            delay,
+            HassJob(self._start_tick, f"{DOMAIN} tick", cancel_on_shutdown=True),
+        )
+
+    @callback
+    def _unschedule(self) -> None:
+        """Forget the planned tick."""
+        if self._cancel_timer is not None:
+            self._cancel_timer()
+            self._cancel_timer = None
+
+    @callback
+    def _start_tick(self, _now: datetime) -> None:
+        """Start a tick in the background."""
+        self._cancel_timer = None
+        self._running = self.config_entry.async_create_background_task(
+            self.hass, self.async_refresh(), f"{DOMAIN} tick", eager_start=True
+        )
+
+    @callback
+    def _take_report(self, report: Report) -> None:
+        """Hand a report on: to the bus, and to whatever it concerns."""
+        self.reports[report.type if report.known else "unknown"] += 1
+        self.last_report_at = dt_util.utcnow()
+        self.hass.bus.async_fire(
+            EVENT_REPORT,
+            {
+                "config_entry_id": self.config_entry.entry_id,
+                "device_id": self.pbx_device_id,
+                "serial": self.serial,
+                "type": report.type,
+                "payload": report.payload,
+            },
+        )
+        if report.type == "boot_up":
+            # Its sessions died with it (protocol 2.3): find out now.
+            self._heartbeat_at = None
+            self._schedule(0)
+
+    @override
+    async def async_shutdown(self) -> None:
+        """Stop, and log out so that the PBX does not report into the void."""
+        await super().async_shutdown()
+        self._unschedule()
+        if self._running is not None:
+            self._running.cancel()
+        try:
+            async with asyncio.timeout(LOGOUT_TIMEOUT):
+                await self.client.logout()
+        except TimeoutError:
+            _LOGGER.debug("No time to log out")
+
+
+def create_client(
+    hass: HomeAssistant,
+    data: Any,
+    target: Callable[[str | None], Any],
+    guard: LoginGuard | None = None,
+) -> YeastarClient:
+    """Return a client for what an entry's data or a form say."""
+    return YeastarClient(
+        async_get_clientsession(hass),
+        host=data[CONF_HOST],
+        port=data[CONF_PORT],
+        use_ssl=data[CONF_SSL],
+        username=data[CONF_USERNAME],
+        password=data[CONF_PASSWORD],
+        fingerprint=data.get(CONF_FINGERPRINT),
+        target=target,
+        guard=guard,
+        clock=time.monotonic,
+    )

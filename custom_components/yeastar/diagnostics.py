@@ -1,0 +1,63 @@
+"""What a maintainer needs to solve a report: counts and readings, no secrets."""
+
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_USERNAME, CONF_WEBHOOK_ID
+from homeassistant.core import HomeAssistant
+
+from .const import CONF_BASE_URL, CONF_FINGERPRINT
+from .coordinator import YeastarConfigEntry
+
+_SECRET = {
+    CONF_BASE_URL,
+    CONF_FINGERPRINT,
+    CONF_HOST,
+    CONF_PASSWORD,
+    CONF_USERNAME,
+    CONF_WEBHOOK_ID,
+}
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: YeastarConfigEntry
+) -> dict[str, Any]:
+    """Return the diagnostics of a PBX."""
+    coordinator = entry.runtime_data
+    client = coordinator.client
+    target = client.announced
+    last_report = coordinator.last_report_at
+    return {
+        "entry": async_redact_data(
+            {"data": dict(entry.data), "options": dict(entry.options)}, _SECRET
+        ),
+        "pbx": {
+            "model": coordinator.data.name,
+            "firmware": coordinator.data.firmware,
+            "hardware": coordinator.data.hardware,
+            "system_time": coordinator.data.system_time,
+            "zone": str(coordinator.zone),
+        },
+        "session": {
+            "connected": coordinator.last_update_success,
+            "last_problem": type(coordinator.last_exception).__name__
+            if coordinator.last_exception
+            else None,
+            "sessions_opened": client.session_number,
+            "report_method": client.transport,
+            "counts": dict(client.counts),
+            "target": {
+                "absolute": target.absolute,
+                "port": target.port,
+                "https": target.url.startswith("https://"),
+                "address_known": target.address is not None,
+            }
+            if target
+            else None,
+        },
+        "webhook": dict(coordinator.receiver.counts),
+        "reports": {
+            "by_type": dict(coordinator.reports),
+            "last_at": last_report.isoformat() if last_report else None,
+        },
+    }

@@ -1,0 +1,386 @@
+"""Talk to the PBX: one request at a time, one session, no login storm.
+
+Every request is a POST to `/api/v2.0.0/<endpoint>?token=<token>` with a JSON
+object, every answer HTTP 200 with `status` and, if it failed, `errno`
+(api-request-structure.html, api-response-structure.html).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import md5
+from http import HTTPStatus
+import json
+import logging
+import time
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
+
+from . import certificate
+from .errors import (
+    TOKEN_REJECTED,
+    ApiTooOldError,
+    CannotConnectError,
+    CertificateChangedError,
+    CertificateUntrustedError,
+    InvalidAuthError,
+    LockedOutError,
+    NotReadyError,
+    NotYeastarError,
+    PbxError,
+    RefusedError,
+    TokenRejectedError,
+    WrongSchemeError,
+    error_for,
+)
+from .models import Device, EventTarget, text
+
+_LOGGER = logging.getLogger(__name__)
+
+TIMEOUT = 10
+# Answers are small; 1,000 extensions with all their fields stay below 2 MiB.
+LARGEST_ANSWER = 8 * 1024 * 1024
+# s2:login: five failed logins block the caller's address for 10 minutes.
+LOCK_SECONDS = 600
+
+
+@dataclass(slots=True)
+class LoginGuard:
+    """When the PBX accepts a login again, by the client's clock; 0 if it does now.
+
+    Outlives a client: a lock-out must be respected by the next one too.
+    """
+
+    locked_until: float = 0.0
+
+
+class _WitnessedBody(BytesPayload):
+    """A request's body that notes over which connection it went out.
+
+    The local end of that connection is the address under which the PBX sees
+    us, whatever routes, bridges and VPNs there are in between.
+    """
+
+    local_address: str | None = None
+    remote_address: str | None = None
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Note both ends, then write."""
+        transport = getattr(writer, "transport", None)
+        if transport is not None:
+            if name := transport.get_extra_info("sockname"):
+                self.local_address = name[0]
+            if name := transport.get_extra_info("peername"):
+                self.remote_address = name[0]
+        await super().write_with_length(writer, content_length)
+
+
+class YeastarClient:
+    """One session with one PBX.
+
+    Attributes:
+        local_address: our own address on the last connection to the PBX.
+        remote_address: the PBX's address on that connection.
+        transport: `HTTP` or `TCP`, the report method that the last login told.
+        session_number: counts the sessions that were opened.
+        announced: where the PBX reports to in this session, None without one.
+        counts: how often what happened, for diagnostics.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        host: str,
+        port: int,
+        use_ssl: bool,
+        username: str,
+        password: str,
+        fingerprint: str | None,
+        target: Callable[[str | None], EventTarget],
+        guard: LoginGuard | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare a session; nothing is sent yet.
+
+        Args:
+            session: for all requests; its default of verifying certificates is
+                used, or the pin.
+            host: name or address of the PBX, IPv6 without brackets.
+            port: the PBX's web port.
+            use_ssl: HTTPS instead of HTTP.
+            username: of the PBX's API account.
+            password: of that account.
+            fingerprint: SHA-256 of the one certificate to accept, 64 hex digits;
+                None to verify as usual.
+            target: from our own address on the way to the PBX (None before the
+                first login) to where it shall report to.
+            guard: what is known of a lock-out, shared by all clients of this PBX.
+            clock: seconds that never go back.
+        """
+        self._session = session
+        self._host = host
+        self._port = port
+        self._use_ssl = use_ssl
+        scheme = "https" if use_ssl else "http"
+        authority = f"[{host}]" if ":" in host else host
+        self._base = f"{scheme}://{authority}:{port}/api/v2.0.0/"
+        self._username = username
+        # s2:login wants the MD5 as lower-case hex. It protects nothing: whoever
+        # has it can log in (protocol 8.3).
+        self._password_digest = md5(
+            password.encode(), usedforsecurity=False
+        ).hexdigest()
+        self._ssl: bool | aiohttp.Fingerprint = True
+        if fingerprint is not None:
+            self._ssl = aiohttp.Fingerprint(bytes.fromhex(fingerprint))
+        self._target = target
+        self._guard = guard or LoginGuard()
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._token: str | None = None
+        self._refused: InvalidAuthError | None = None
+        self._answered = False
+        self.announced: EventTarget | None = None
+        self.local_address: str | None = None
+        self.remote_address: str | None = None
+        self.transport: str | None = None
+        self.session_number = 0
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def logged_in(self) -> bool:
+        """Tell whether there is a session, as far as we know."""
+        return self._token is not None
+
+    @property
+    def retargeting_due(self) -> bool:
+        """Tell whether the PBX reports to another place than it should now."""
+        return self.announced != self._target(self.local_address)
+
+    async def login(self) -> None:
+        """Open a session, whether there is one or not.
+
+        Raises:
+            InvalidAuthError: refused, or refused before with the same password.
+            LockedOutError: refused, or asked too early after it was refused.
+            ApiTooOldError: no API 2.0.0 here.
+            PbxError: anything else.
+        """
+        async with self._lock:
+            await self._login()
+
+    async def heartbeat(self) -> None:
+        """Extend the session by 30 minutes and tell where to report to."""
+        async with self._lock:
+            if self._token is None:
+                await self._login()
+            target = self._target(self.local_address)
+
+            def parameters() -> dict[str, str]:
+                # A login in between may have shown that our address changed.
+                nonlocal target
+                target = self._target(self.local_address)
+                return {"ipaddr": target.address or "", **target.as_parameters()}
+
+            await self._in_session("heartbeat", parameters)
+            self.announced = target
+
+    async def request(
+        self, endpoint: str, parameters: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Send one request within the session and return the answer's fields.
+
+        A session that the PBX has forgotten is renewed, once, and the request
+        repeated, once; the caller does not notice.
+
+        Raises:
+            RefusedError: the PBX declined, with its `errno`.
+            InvalidAuthError: the session was gone and the login was refused.
+            PbxError: anything else.
+        """
+        async with self._lock:
+            if self._token is None:
+                await self._login()
+            return await self._in_session(
+                endpoint, lambda: dict(parameters) if parameters is not None else None
+            )
+
+    async def device(self) -> Device:
+        """Return what the PBX says of itself (deviceinfo-query.html).
+
+        Raises:
+            NotYeastarError: the answer has no serial number.
+        """
+        answer = await self.request("deviceinfo/query")
+        info = answer.get("deviceinfo")
+        device = Device.from_wire(info if isinstance(info, dict) else {})
+        if not device.serial:
+            raise NotYeastarError("the PBX did not tell its serial number")
+        return device
+
+    async def logout(self) -> None:
+        """Close the session, if there is one; a refusal or silence is ignored."""
+        async with self._lock:
+            token, self._token, self.announced = self._token, None, None
+            if token is None:
+                return
+            try:
+                await self._post("logout", None, token)
+            except PbxError as error:
+                _LOGGER.debug("Logout not confirmed: %s", error)
+
+    async def _login(self) -> None:
+        """Log in; the caller holds the lock."""
+        if self._refused is not None:
+            # One wrong password must cost one of the PBX's five tries, not all.
+            raise self._refused
+        if self._clock() < self._guard.locked_until:
+            raise LockedOutError(20002)
+        self._token = self.announced = None
+        target = self._target(None)
+        parameters = {
+            "username": self._username,
+            "password": self._password_digest,
+            **target.as_parameters(),
+        }
+        self.counts["logins"] += 1
+        try:
+            answer = await self._post("login", parameters, None)
+        except InvalidAuthError as error:
+            self._refused = error
+            raise
+        except LockedOutError:
+            self._guard.locked_until = self._clock() + LOCK_SECONDS
+            raise
+        except RefusedError as error:
+            if error.errno == 10003:
+                raise ApiTooOldError("the PBX does not know API 2.0.0") from error
+            raise
+        token = text(answer.get("token"))
+        if not token:
+            raise NotYeastarError("login answered without a token")
+        self._token = token
+        self.session_number += 1
+        self.transport = text(answer.get("transport")).upper() or None
+        # A relative target means the address from which the login came.
+        self.announced = self._target(self.local_address)
+
+    async def _in_session(
+        self, endpoint: str, parameters: Callable[[], dict[str, str] | None]
+    ) -> dict[str, Any]:
+        """Send a request with the token, after one new login if it is rejected."""
+        try:
+            return await self._post(endpoint, parameters(), self._token)
+        except TokenRejectedError as error:
+            self.counts[f"token_errno_{error.errno}"] += 1
+            _LOGGER.debug("Session gone (errno %s), logging in again", error.errno)
+        await self._login()
+        try:
+            return await self._post(endpoint, parameters(), self._token)
+        except TokenRejectedError:
+            self._token = self.announced = None
+            raise
+
+    async def _post(
+        self, endpoint: str, parameters: dict[str, str] | None, token: str | None
+    ) -> dict[str, Any]:
+        """Send one POST, return the fields of its answer or raise its error."""
+        url = self._base + endpoint
+        if token is not None:
+            url += f"?token={quote(token, safe='')}"
+        body = _WitnessedBody(
+            b"" if parameters is None else json.dumps(parameters).encode(),
+            content_type="application/json; charset=utf-8",
+        )
+        self.counts["requests"] += 1
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT),
+                self._session.post(
+                    url,
+                    data=body,
+                    ssl=self._ssl,
+                    allow_redirects=False,
+                    # The PBX closes each connection after its answer (1.2), and a
+                    # pooled one would be found dead at the next request.
+                    headers={"Connection": "close"},
+                ) as response,
+            ):
+                content = bytearray()
+                async for chunk in response.content.iter_any():
+                    content += chunk
+                    if len(content) > LARGEST_ANSWER:
+                        raise NotYeastarError("the answer is too long")
+                status = response.status
+        except TimeoutError as error:
+            raise CannotConnectError("no answer in time") from error
+        except aiohttp.ServerFingerprintMismatch as error:
+            raise CertificateChangedError("not the pinned certificate") from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise CertificateUntrustedError("unknown certificate") from error
+        except aiohttp.ClientSSLError as error:
+            raise await certificate.explain(
+                self._host, self._port, error.__cause__ or error
+            ) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise await self._explain(error) from error
+        finally:
+            if body.local_address:
+                self.local_address = body.local_address
+                self.remote_address = body.remote_address
+        return self._fields(endpoint, status, content)
+
+    def _fields(self, endpoint: str, status: int, content: bytearray) -> dict[str, Any]:
+        """Return the fields of a `Success` or raise what else it was."""
+        if status == HTTPStatus.NOT_FOUND and endpoint == "login":
+            raise ApiTooOldError("the PBX has no API 2.0.0")
+        if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN) and (
+            b"HTTPS" in content and not self._use_ssl
+        ):
+            raise WrongSchemeError("plain HTTP sent to an HTTPS port")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise NotReadyError(f"the PBX's web server answered HTTP {status}")
+        if status != HTTPStatus.OK:
+            raise NotYeastarError(f"answered HTTP {status}")
+        try:
+            # A name in another encoding must not cost the whole answer.
+            answer = json.loads(content.decode(errors="replace"))
+        except (ValueError, RecursionError) as error:
+            raise NotYeastarError("the answer is not JSON") from error
+        if not isinstance(answer, dict):
+            raise NotYeastarError("the answer is not a JSON object")
+        status_word = text(answer.get("status")).lower()
+        if status_word not in ("success", "failed", "failure"):
+            raise NotYeastarError("the answer has no status")
+        self._answered = True
+        if status_word == "success":
+            return answer
+        errno = text(answer.get("errno"))
+        if not errno.isdecimal() or len(errno) > 6:
+            raise NotYeastarError("the answer fails without a reason")
+        if int(errno) not in TOKEN_REJECTED:
+            self.counts[f"errno_{errno}"] += 1
+        raise error_for(int(errno))
+
+    async def _explain(self, error: Exception) -> PbxError:
+        """Return the cause of a connection or an exchange that failed."""
+        refused = isinstance(error, aiohttp.ClientConnectorError)
+        if refused and isinstance(error.__cause__, ConnectionRefusedError):
+            return CannotConnectError("connection refused")
+        if not self._answered:
+            # Once the API has answered, scheme and port are known to be right.
+            if not self._use_ssl and await certificate.speaks_tls(
+                self._host, self._port
+            ):
+                return WrongSchemeError("plain HTTP sent to an HTTPS port")
+        if isinstance(error, aiohttp.ClientResponseError):
+            return NotYeastarError("the answer is not HTTP")
+        return CannotConnectError(f"connection failed ({type(error).__name__})")

@@ -1,0 +1,132 @@
+"""What can go wrong between us and the PBX, as exceptions that name the cause.
+
+The PBX answers HTTP 200 to everything and puts a number, `errno`, into the body
+(api-v2/api_error_code.html). No text of an exception carries an address, a
+credential, a token or a phone number, so that every one of them may be logged.
+"""
+
+
+class PbxError(Exception):
+    """Base of everything that the PBX or the way to it can do wrong."""
+
+
+class CannotConnectError(PbxError):
+    """No connection, connection lost, or no answer in time."""
+
+
+class WrongSchemeError(CannotConnectError):
+    """HTTP was spoken to an HTTPS port, or the reverse."""
+
+
+class TlsFailedError(CannotConnectError):
+    """Both sides speak TLS, but have no version or cipher in common."""
+
+
+class CertificateUntrustedError(CannotConnectError):
+    """The certificate is not signed by a known authority and none is pinned."""
+
+
+class CertificateChangedError(CannotConnectError):
+    """The certificate is not the one that was pinned."""
+
+
+class NotYeastarError(PbxError):
+    """Something answered, but not the API: HTML, half an answer, a redirect."""
+
+
+class NotReadyError(PbxError):
+    """The PBX's web server is up, its API service is not (20010, 30001, 30003)."""
+
+
+class ApiTooOldError(PbxError):
+    """The firmware has no API 2.0.0 (10003 or HTTP 404 on login)."""
+
+
+class RefusedError(PbxError):
+    """The PBX understood the request and declined it.
+
+    Attributes:
+        errno: the PBX's number for the reason.
+        reason: a stable word for it, usable as a translation key.
+    """
+
+    def __init__(self, errno: int) -> None:
+        """Keep the number and find its word."""
+        self.errno = errno
+        self.reason = REASONS.get(errno, "refused")
+        super().__init__(f"{self.reason.replace('_', ' ')} (errno {errno})")
+
+
+class InvalidAuthError(RefusedError):
+    """Wrong API user name or password (20003): must never be tried again as is."""
+
+
+class LockedOutError(RefusedError):
+    """Five bad logins blocked this machine for 10 minutes (20002)."""
+
+
+class TokenRejectedError(RefusedError):
+    """The session is gone (20004, 20005, 20006): log in again."""
+
+
+# api-v2/api_error_code.html; the 2xxxx block from the same products' v1.1.0 guide.
+REASONS = {
+    10003: "not_supported",
+    10004: "parameter_missing",
+    10005: "call_unknown",
+    10006: "extension_unknown",
+    10007: "call_unknown",
+    10008: "extension_not_idle",
+    10011: "number_unknown",
+    10012: "ivr_unknown",
+    10013: "queue_unknown",
+    10014: "ring_group_unknown",
+    10015: "call_not_connected",
+    10016: "too_late",
+    10017: "extension_not_saved",
+    10019: "queue_not_saved",
+    10023: "prompt_unknown",
+    10024: "no_outbound_permission",
+    10025: "too_frequent",
+    10026: "sms_trunk_unknown",
+    10027: "sms_trunk_busy",
+    10028: "number_missing",
+    10029: "sms_not_stored",
+    10030: "message_empty",
+    10031: "number_not_acceptable",
+    10032: "password_wrong",
+    10110: "conference_unknown",
+    20002: "locked_out",
+    20003: "invalid_auth",
+    20004: "token_unknown",
+    20005: "token_missing",
+    20006: "token_expired",
+    20008: "port_wrong",
+    20011: "heartbeat_not_saved",
+    20012: "download_link_invalid",
+    20014: "recording_unknown",
+    20015: "download_address_wrong",
+    20016: "voicemail_status_wrong",
+    20017: "download_link_invalid",
+    20018: "voicemail_unknown",
+    20019: "time_wrong",
+    20020: "download_link_invalid",
+    20021: "no_call_records",
+}
+
+TOKEN_REJECTED = frozenset({20004, 20005, 20006})
+# api-v2/api_error_code.html: the request did not reach the API service.
+NOT_READY = frozenset({20010, 30001, 30003})
+
+
+def error_for(errno: int) -> PbxError:
+    """Return the exception for an `errno` of the PBX."""
+    if errno in NOT_READY:
+        return NotReadyError(f"the PBX's API service is not ready (errno {errno})")
+    if errno in TOKEN_REJECTED:
+        return TokenRejectedError(errno)
+    if errno == 20002:
+        return LockedOutError(errno)
+    if errno == 20003:
+        return InvalidAuthError(errno)
+    return RefusedError(errno)

@@ -1,0 +1,117 @@
+"""What a PBX has and what it is told, as plain values."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+import re
+from typing import Any
+
+# Wire form of every time: PBX local, no zone (event-NewCdr.html).
+_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+# Offsets in use are multiples of this; a PBX's clock may be off by some minutes.
+_OFFSET_STEP = timedelta(minutes=15)
+_LARGEST_OFFSET = timedelta(hours=14)
+
+
+@dataclass(frozen=True, slots=True)
+class EventTarget:
+    """Where the PBX sends its reports, in the words of `login` and `heartbeat`.
+
+    `url` is a path below the caller's address when `absolute` is false, else
+    `host:port/path` (s2:login, s1000:heartbeat). `address` is what a heartbeat
+    says as `ipaddr`; None as long as it is not known, that is before a login.
+    """
+
+    port: int
+    url: str
+    absolute: bool
+    address: str | None = None
+
+    def as_parameters(self) -> dict[str, str]:
+        """Return the parameters that `login` and `heartbeat` share, all strings.
+
+        The version is always there: without it the PBX falls back to reports of
+        version 1.0.0, which are not well-formed JSON (s2:login, s2:heartbeat).
+        """
+        return {
+            "port": str(self.port),
+            "url": self.url,
+            "urltag": "1" if self.absolute else "0",
+            "version": "2.0.0",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The PBX itself (deviceinfo-query.html)."""
+
+    serial: str
+    name: str
+    firmware: str | None
+    hardware: str | None
+    system_time: str | None
+
+    @classmethod
+    def from_wire(cls, info: dict[str, Any]) -> Device:
+        """Read the `deviceinfo` object; `serial` is "" if the PBX gave none."""
+        return cls(
+            serial=text(info.get("sn")),
+            name=text(info.get("devicename")),
+            firmware=text(info.get("firmwarever")) or None,
+            hardware=text(info.get("hardwarever")) or None,
+            system_time=text(info.get("systemtime")) or None,
+        )
+
+
+def text(value: object) -> str:
+    """Return a scalar of the wire as trimmed text, "" for anything else.
+
+    Everything should be a string, but samples and clients show numbers too.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return ""
+
+
+def records(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a list of the wire; a missing list is an empty one."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
+
+
+def parse_time(value: str, zone: tzinfo) -> datetime | None:
+    """Return a PBX local time as aware time in `zone`, None if it is not one."""
+    try:
+        return datetime.strptime(value, _TIME_FORMAT).replace(tzinfo=zone)
+    except ValueError:
+        return None
+
+
+def pbx_zone(system_time: str | None, now: datetime, home: tzinfo) -> tzinfo:
+    """Work out the zone of the PBX's clock.
+
+    `system_time` is `2019-10-17 23:07:43 UTC-8`. What its sign means is not
+    documented and whether it knows daylight saving neither, so the clock is
+    compared with ours: the difference to `now` (aware), rounded to a quarter of
+    an hour, is the offset. If that is what `home` has at `now`, the answer is
+    `home`, which also knows when daylight saving changes. A clock that is set
+    wrong (no offset of the world fits) leaves only the text of the offset.
+    """
+    match = re.match(
+        r"\s*(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\s*UTC\s*([+-]\d{1,2})(?::?(\d\d))?)?",
+        system_time or "",
+    )
+    if match is None or (local := parse_time(match[1], UTC)) is None:
+        return home
+    offset = _OFFSET_STEP * round((local - now) / _OFFSET_STEP)
+    if abs(offset) > _LARGEST_OFFSET:
+        if match[2] is None or abs(int(match[2])) > 14:
+            return home
+        hours = int(match[2])
+        minutes = int(match[3] or 0)
+        offset = timedelta(hours=hours, minutes=minutes if hours >= 0 else -minutes)
+    if now.astimezone(home).utcoffset() == offset:
+        return home
+    return timezone(offset)

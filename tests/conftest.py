@@ -1,0 +1,123 @@
+"""Fixtures: a PBX on a real socket, and Home Assistant set up with it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
+
+# Home Assistant finds the integration only if its package is imported.
+import custom_components.yeastar
+from custom_components.yeastar.const import DOMAIN
+from tests.simulator import FunctionClock, Simulator
+
+WEBHOOK_ID = "5ec7e7" * 10 + "c0de"
+START = "2026-03-02T09:00:00+00:00"
+
+assert custom_components.yeastar
+
+
+@pytest.fixture(autouse=True)
+def _custom_integrations(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load this repository's integration."""
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Return snapshots without ids and dates that change with every run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+def frozen(freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
+    """Stop the clock."""
+    freezer.move_to(START)
+    return freezer
+
+
+@pytest.fixture
+async def pbx(socket_enabled: None) -> AsyncIterator[Simulator]:
+    """Return a PBX whose clock is the test's."""
+    simulator = Simulator(clock=FunctionClock(time.time))
+    async with simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def http(hass: HomeAssistant) -> None:
+    """Have Home Assistant's web server, as every real one has."""
+    assert await async_setup_component(hass, "webhook", {})
+    await hass.async_block_till_done()
+
+
+def entry_data(pbx: Simulator, **changes: Any) -> dict[str, Any]:
+    """Return the data of an entry for this PBX."""
+    return {
+        "host": pbx.host,
+        "port": pbx.port,
+        "ssl": True,
+        "username": pbx.username,
+        "password": pbx.password,
+        "fingerprint": pbx.fingerprint,
+        "base_url": None,
+        "webhook_id": WEBHOOK_ID,
+        **changes,
+    }
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, pbx: Simulator) -> MockConfigEntry:
+    """Return an entry for the PBX, not set up yet."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title="Yeastar S100",
+        unique_id=pbx.serial,
+        data=entry_data(pbx),
+        options={"mask_numbers": False, "catch_up": True},
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def loaded(
+    hass: HomeAssistant, http: None, entry: MockConfigEntry
+) -> AsyncIterator[MockConfigEntry]:
+    """Return the entry, set up; unload it afterwards."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    yield entry
+    if entry.state.recoverable:
+        await hass.config_entries.async_unload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+
+type Wait = Callable[[float], Awaitable[None]]
+
+
+@pytest.fixture
+def wait(
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, pbx: Simulator
+) -> Wait:
+    """Return a way to let time pass, for Home Assistant and the PBX alike."""
+
+    async def passing(seconds: float, step: float = 10.0) -> None:
+        left = seconds
+        while left > 0:
+            now = min(step, left)
+            left -= now
+            frozen.tick(now)
+            await pbx.clock.tick()
+            async_fire_time_changed(hass)
+            await hass.async_block_till_done(wait_background_tasks=True)
+
+    return passing

@@ -1,12 +1,11 @@
 """Fixtures: a PBX on a real socket, and Home Assistant set up with it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 import time
-from typing import Any
+from typing import Any, Protocol
 
+from aiohttp.test_utils import TestServer
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.core import HomeAssistant
-from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -18,6 +17,8 @@ from syrupy.assertion import SnapshotAssertion
 # Home Assistant finds the integration only if its package is imported.
 import custom_components.yeastar
 from custom_components.yeastar.const import DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
 from tests.simulator import FunctionClock, Simulator
 
 WEBHOOK_ID = "5ec7e7" * 10 + "c0de"
@@ -45,18 +46,32 @@ def frozen(freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
 
 
 @pytest.fixture
-async def pbx(socket_enabled: None) -> AsyncIterator[Simulator]:
+def clock(frozen: FrozenDateTimeFactory) -> FunctionClock:
+    """Return the stopped clock as PBXs see it."""
+    return FunctionClock(lambda: time.time())
+
+
+@pytest.fixture
+async def pbx(socket_enabled: None, clock: FunctionClock) -> AsyncIterator[Simulator]:
     """Return a PBX whose clock is the test's."""
-    simulator = Simulator(clock=FunctionClock(time.time))
-    async with simulator:
+    async with Simulator(clock=clock) as simulator:
         yield simulator
 
 
 @pytest.fixture
-async def http(hass: HomeAssistant) -> None:
-    """Have Home Assistant's web server, as every real one has."""
-    assert await async_setup_component(hass, "webhook", {})
+async def http(
+    hass: HomeAssistant, socket_enabled: None, frozen: FrozenDateTimeFactory
+) -> AsyncIterator[None]:
+    """Have Home Assistant's web server on a real port, where reports can come in."""
+    for component in ("webhook", "diagnostics"):
+        assert await async_setup_component(hass, component, {})
     await hass.async_block_till_done()
+    server = TestServer(hass.http.app, host="127.0.0.1")
+    await server.start_server()
+    assert server.port is not None
+    hass.http.server_port = server.port
+    yield
+    await server.close()
 
 
 def entry_data(pbx: Simulator, **changes: Any) -> dict[str, Any]:
@@ -96,19 +111,23 @@ async def loaded(
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     yield entry
-    if entry.state.recoverable:
+    if hass.config_entries.async_get_entry(entry.entry_id) and entry.state.recoverable:
         await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
 
 
-type Wait = Callable[[float], Awaitable[None]]
+class Wait(Protocol):
+    """A way to let time pass."""
+
+    async def __call__(self, seconds: float, step: float = 10.0) -> None:
+        """Let so many seconds pass in steps."""
 
 
 @pytest.fixture
 def wait(
-    hass: HomeAssistant, frozen: FrozenDateTimeFactory, pbx: Simulator
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, clock: FunctionClock
 ) -> Wait:
-    """Return a way to let time pass, for Home Assistant and the PBX alike."""
+    """Return a way to let time pass, for Home Assistant and any PBX alike."""
 
     async def passing(seconds: float, step: float = 10.0) -> None:
         left = seconds
@@ -116,7 +135,7 @@ def wait(
             now = min(step, left)
             left -= now
             frozen.tick(now)
-            await pbx.clock.tick()
+            await clock.tick()
             async_fire_time_changed(hass)
             await hass.async_block_till_done(wait_background_tasks=True)
 

@@ -8,7 +8,7 @@ from homeassistant.util.network import is_local
 
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 
-PLATFORMS = [Platform.BINARY_SENSOR]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:

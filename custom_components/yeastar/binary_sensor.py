@@ -11,7 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .entity import PbxEntity
+from .devices import EXTENSION, TRUNK
+from .entity import ExtensionEntity, PbxEntity, TrunkEntity
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0
@@ -22,8 +23,26 @@ async def async_setup_entry(
     entry: YeastarConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the binary sensors of a PBX."""
-    async_add_entities([ConnectionSensor(entry.runtime_data)])
+    """Add the binary sensors of a PBX, and those of what it has as it appears."""
+    coordinator = entry.runtime_data
+    devices = coordinator.switchboard.devices
+    async_add_entities([ConnectionSensor(coordinator)])
+    entry.async_on_unload(
+        devices.on_new(
+            EXTENSION,
+            lambda numbers: async_add_entities(
+                RegisteredSensor(coordinator, number) for number in numbers
+            ),
+        )
+    )
+    entry.async_on_unload(
+        devices.on_new(
+            TRUNK,
+            lambda names: async_add_entities(
+                TrunkConnectionSensor(coordinator, name) for name in names
+            ),
+        )
+    )
 
 
 class ConnectionSensor(PbxEntity, BinarySensorEntity):
@@ -46,4 +65,38 @@ class ConnectionSensor(PbxEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool:
         """Return whether the last exchange with the PBX succeeded."""
-        return self.coordinator.last_update_success
+        return self._coordinator.last_update_success
+
+
+class RegisteredSensor(ExtensionEntity, BinarySensorEntity):
+    """Whether an extension has a phone that can be called."""
+
+    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+
+    def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
+        """Name it."""
+        super().__init__(coordinator, "registered", number)
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether there is a phone."""
+        extension = self._board.directory.extensions.get(self._number)
+        return extension.registered if extension else None
+
+
+class TrunkConnectionSensor(TrunkEntity, BinarySensorEntity):
+    """Whether calls can go through a trunk."""
+
+    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+
+    def __init__(self, coordinator: YeastarCoordinator, name: str) -> None:
+        """Name it."""
+        super().__init__(coordinator, "connection", name)
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether the trunk works."""
+        trunk = self._board.trunks.get(self._name)
+        return trunk.connected if trunk else None

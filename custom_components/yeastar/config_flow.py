@@ -232,16 +232,15 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             return {}
         host, port = self._data[CONF_HOST], self._data[CONF_PORT]
         try:
-            if await certificate.is_trusted(host, port, get_default_context()):
-                self._data[CONF_FINGERPRINT] = None
-                return {}
             seen = await certificate.inspect(host, port)
+            if seen.fingerprint in (self._data[CONF_FINGERPRINT], self._confirmed):
+                self._data[CONF_FINGERPRINT] = seen.fingerprint
+            elif await certificate.is_trusted(host, port, get_default_context()):
+                self._data[CONF_FINGERPRINT] = None
+            else:
+                self._certificate = seen
         except PbxError as error:
             return {"base": problem_key(error)}
-        if seen.fingerprint == self._confirmed:
-            self._data[CONF_FINGERPRINT] = self._confirmed
-        elif seen.fingerprint != self._data[CONF_FINGERPRINT]:
-            self._certificate = seen
         return {}
 
     async def _async_log_in(self) -> dict[str, str]:

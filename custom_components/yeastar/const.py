@@ -15,5 +15,6 @@ CONF_CATCH_UP: Final = "catch_up"
 DEFAULT_PORT: Final = 8088
 
 EVENT_REPORT: Final = "yeastar_event"
+EVENT_CALL: Final = "yeastar_call"
 
 HEARTBEAT_INTERVAL: Final = timedelta(minutes=5)

@@ -1,10 +1,10 @@
 """Stay logged in: heartbeat, silent login, event target, retry with patience."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 import logging
+import math
 import time
 from typing import Any, Final, override
 
@@ -29,8 +29,8 @@ from homeassistant.util.hass_dict import HassKey
 from .const import (
     CONF_BASE_URL,
     CONF_FINGERPRINT,
+    CONF_MASK_NUMBERS,
     DOMAIN,
-    EVENT_REPORT,
     HEARTBEAT_INTERVAL,
     MANUFACTURER,
 )
@@ -39,7 +39,10 @@ from .pbx.client import LoginGuard, YeastarClient
 from .pbx.errors import InvalidAuthError, PbxError
 from .pbx.models import Device, pbx_zone
 from .pbx.reports import Report
+from .poll_plan import ESSENTIAL, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
+from .readings import ask_about_silent_calls, read
+from .switchboard import Switchboard
 from .webhook import ReportReceiver
 
 _LOGGER = logging.getLogger(__name__)
@@ -47,8 +50,6 @@ _LOGGER = logging.getLogger(__name__)
 TICK: Final = 60.0
 # A PBX takes some minutes to start; asking a closed port costs nobody anything.
 RETRY_DELAYS: Final = (10.0, 20.0, 40.0, 60.0)
-# A tick comes a moment early or late; the fifth one must not wait for the sixth.
-TICK_TOLERANCE: Final = 5.0
 LOGOUT_TIMEOUT: Final = 5
 
 type YeastarConfigEntry = ConfigEntry[YeastarCoordinator]
@@ -69,6 +70,12 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     Its schedule is its own. The base class polls only while an entity listens
     and polling is allowed for the entry; without heartbeats, though, the PBX
     forgets us after 30 minutes and says nothing any more.
+
+    Attributes:
+        client: speaks to the PBX.
+        switchboard: what is known of it.
+        receiver: hears what it says by itself.
+        zone: of the PBX's clock.
     """
 
     config_entry: YeastarConfigEntry
@@ -88,6 +95,14 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             ),
             guard=login_guard(hass, entry.data[CONF_HOST]),
         )
+        self.plan = PollPlan()
+        self.switchboard = Switchboard(
+            hass,
+            entry_id=entry.entry_id,
+            serial=self.serial,
+            mask_numbers=entry.options.get(CONF_MASK_NUMBERS, False),
+            want=self.want,
+        )
         self.receiver = ReportReceiver(
             hass,
             webhook_id=entry.data[CONF_WEBHOOK_ID],
@@ -96,19 +111,30 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             zone=lambda: self.zone,
         )
         self.zone: tzinfo = dt_util.get_default_time_zone()
-        self.reports: Counter[str] = Counter()
-        self.last_report_at: datetime | None = None
-        self.connected_at: datetime | None = None
-        self.pbx_device_id = self._register_pbx(None)
+        self._register_pbx(None)
+        self._told_connected = False
         self._failures = 0
         self._session = 0
         self._heartbeat_at: float | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
+        self._tick_at = math.inf
         self._running: asyncio.Task[None] | None = None
 
     @callback
-    def _register_pbx(self, device: Device | None) -> str:
-        """Put the PBX into the device registry, return its id there."""
+    def want(self, poll: Poll, delay: float) -> None:
+        """Have something read soon; if the PBX does not answer, when it does again."""
+        wait = self.plan.hasten(poll, time.monotonic(), delay)
+        if self.data is not None and self.last_update_success and not self._busy:
+            self._schedule_by(wait)
+
+    @property
+    def _busy(self) -> bool:
+        """Tell whether a tick is under way; it plans the next one itself."""
+        return self._running is not None and not self._running.done()
+
+    @callback
+    def _register_pbx(self, device: Device | None) -> None:
+        """Put the PBX into the device registry."""
         details: dict[str, Any] = {}
         if device is not None:
             details = {
@@ -117,17 +143,14 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 "sw_version": device.firmware,
                 "hw_version": device.hardware,
             }
-        return (
-            dr.async_get(self.hass)
-            .async_get_or_create(
-                config_entry_id=self.config_entry.entry_id,
-                identifiers={(DOMAIN, self.serial)},
-                manufacturer=MANUFACTURER,
-                serial_number=self.serial,
-                **details,
-            )
-            .id
+        registered = dr.async_get(self.hass).async_get_or_create(
+            config_entry_id=self.config_entry.entry_id,
+            identifiers={(DOMAIN, self.serial)},
+            manufacturer=MANUFACTURER,
+            serial_number=self.serial,
+            **details,
         )
+        self.switchboard.set_pbx_device(registered.id)
 
     @override
     async def _async_update_data(self) -> Device:
@@ -149,19 +172,34 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             ) from error
 
     async def _tick(self) -> Device:
-        """Send the heartbeat if it is due, read what may have changed."""
-        device = self.data
+        """Send the heartbeat if it is due, and read what is due."""
+        first = self.data is None
         if self._heartbeat_due or self.client.retargeting_due:
             await self._heartbeat()
-        if self._session != self.client.session_number or not self.last_update_success:
-            device = await self._read_everything()
-        if self.client.retargeting_due:
-            # The last request showed that our own address is another one now.
-            await self._heartbeat()
+        device = self.data
+        if first or not self.last_update_success:
+            # Anything may have changed while nothing could be heard.
+            self.plan.everything()
+        for poll in ESSENTIAL if first else Poll:
+            if self._session != self.client.session_number:
+                # A new session: the PBX may have been started anew.
+                self._session = self.client.session_number
+                self.plan.everything()
+            if not self.plan.is_due(poll, time.monotonic()):
+                continue
+            if poll is Poll.DEVICE:
+                device = await self._read_device()
+            else:
+                await read(poll, self.client, self.switchboard)
+            self.plan.done(poll, time.monotonic())
+            if self.client.retargeting_due:
+                # That request showed that our own address is another one now.
+                await self._heartbeat()
+        await ask_about_silent_calls(self.client, self.switchboard)
         return device
 
-    async def _read_everything(self) -> Device:
-        """Read all that may have changed while the PBX could not tell us."""
+    async def _read_device(self) -> Device:
+        """Read what the PBX is, and make sure that it is ours."""
         device = await self.client.device()
         if device.serial != self.serial:
             raise UpdateFailed(
@@ -171,8 +209,6 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
         )
         self._register_pbx(device)
-        self._session = self.client.session_number
-        self.connected_at = dt_util.utcnow()
         return device
 
     async def _heartbeat(self) -> None:
@@ -186,25 +222,32 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         if self._heartbeat_at is None:
             return True
         age = time.monotonic() - self._heartbeat_at
-        return age >= HEARTBEAT_INTERVAL.total_seconds() - TICK_TOLERANCE
+        return age >= HEARTBEAT_INTERVAL.total_seconds() - TOLERANCE
 
     @override
     @callback
     def _async_refresh_finished(self) -> None:
-        """Plan the next tick, sooner after a failure."""
+        """Plan the next tick, sooner after a failure; tell all if it is one."""
         if isinstance(self.last_exception, ConfigEntryAuthFailed) and (
             not self.last_update_success
         ):
             # Every further try would cost one of the five that the PBX grants.
             self._unschedule()
-            return
-        if self.last_update_success:
+        elif self.last_update_success:
             self._failures = 0
-            delay = TICK
+            self._schedule(min(TICK, self.plan.next_in(time.monotonic())))
         else:
-            delay = RETRY_DELAYS[min(self._failures, len(RETRY_DELAYS) - 1)]
+            self._schedule(RETRY_DELAYS[min(self._failures, len(RETRY_DELAYS) - 1)])
             self._failures += 1
-        self._schedule(delay)
+        if self._told_connected is not self.last_update_success:
+            self._told_connected = self.last_update_success
+            self.switchboard.changed.tell_all()
+
+    @callback
+    def _schedule_by(self, delay: float) -> None:
+        """Plan a tick in so many seconds, unless there is one before."""
+        if self.hass.loop.time() + delay < self._tick_at:
+            self._schedule(delay)
 
     @callback
     def _schedule(self, delay: float) -> None:
@@ -212,6 +255,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self._unschedule()
         if self._shutdown_requested or self.hass.is_stopping:
             return
+        self._tick_at = self.hass.loop.time() + delay
         self._cancel_timer = async_call_later(
             self.hass,
             delay,
@@ -221,6 +265,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     @callback
     def _unschedule(self) -> None:
         """Forget the planned tick."""
+        self._tick_at = math.inf
         if self._cancel_timer is not None:
             self._cancel_timer()
             self._cancel_timer = None
@@ -229,35 +274,26 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     def _start_tick(self, _now: datetime) -> None:
         """Start a tick in the background."""
         self._cancel_timer = None
+        self._tick_at = math.inf
         self._running = self.config_entry.async_create_background_task(
             self.hass, self.async_refresh(), f"{DOMAIN} tick", eager_start=True
         )
 
     @callback
     def _take_report(self, report: Report) -> None:
-        """Hand a report on: to the bus, and to whatever it concerns."""
-        self.reports[report.type if report.known else "unknown"] += 1
-        self.last_report_at = dt_util.utcnow()
-        self.hass.bus.async_fire(
-            EVENT_REPORT,
-            {
-                "config_entry_id": self.config_entry.entry_id,
-                "device_id": self.pbx_device_id,
-                "serial": self.serial,
-                "type": report.type,
-                "payload": report.payload,
-            },
-        )
+        """Hand a report on to the picture of the PBX."""
+        self.switchboard.take(report)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
             self._heartbeat_at = None
-            self._schedule(0)
+            self.want(Poll.DEVICE, 0)
 
     @override
     async def async_shutdown(self) -> None:
         """Stop, and log out so that the PBX does not report into the void."""
         await super().async_shutdown()
         self._unschedule()
+        self.switchboard.stop()
         if self._running is not None:
             self._running.cancel()
         try:
@@ -284,5 +320,5 @@ def create_client(
         fingerprint=data.get(CONF_FINGERPRINT),
         target=target,
         guard=guard,
-        clock=time.monotonic,
+        clock=lambda: time.monotonic(),
     )

@@ -26,7 +26,8 @@ async def async_get_config_entry_diagnostics(
     coordinator = entry.runtime_data
     client = coordinator.client
     target = client.announced
-    last_report = coordinator.last_report_at
+    board = coordinator.switchboard
+    last_report = board.last_report_at
     return {
         "entry": async_redact_data(
             {"data": dict(entry.data), "options": dict(entry.options)}, _SECRET
@@ -57,7 +58,7 @@ async def async_get_config_entry_diagnostics(
         },
         "webhook": dict(coordinator.receiver.counts),
         "reports": {
-            "by_type": dict(coordinator.reports),
+            "by_type": dict(board.reports),
             "last_at": last_report.isoformat() if last_report else None,
         },
     }

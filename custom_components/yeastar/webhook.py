@@ -147,7 +147,7 @@ class ReportReceiver:
                 )
             report = understand(wire, self._zone())
         except MalformedReportError as error:
-            _LOGGER.debug("Refused a report: %s", error)
+            _LOGGER.debug("Not a report: %s", error)
             return self._refuse(MALFORMED, HTTPStatus.BAD_REQUEST)
         if self._retransmissions.seen(report, body):
             self.counts[REPEATED] += 1
@@ -183,11 +183,13 @@ async def _read(request: Request) -> bytes | None:
         TimeoutError: it does not come.
         OSError, ClientError: the connection broke.
     """
-    if (request.content_length or 0) > LARGEST_REPORT:
+    # What Home Assistant's cloud hands on is no full request.
+    if (getattr(request, "content_length", None) or 0) > LARGEST_REPORT:
         return None
+    stream = request.content
     body = bytearray()
     async with asyncio.timeout(READ_TIMEOUT):
-        async for chunk in request.content.iter_any():
+        while chunk := await stream.read(LARGEST_REPORT + 1):
             body += chunk
             if len(body) > LARGEST_REPORT:
                 return None

@@ -676,9 +676,7 @@ def repeated() -> Repetitions:
 
 
 def status(word: str, extension: str = "1000") -> str:
-    return (
-        f'{{"event":"ExtensionStatus","extension":"{extension}","status":"{word}",{SN}}}'
-    )
+    return f'{{"event":"ExtensionStatus","extension":"{extension}","status":"{word}",{SN}}}'
 
 
 def test_the_latest_report_of_a_subject_sent_again_is_a_repetition(

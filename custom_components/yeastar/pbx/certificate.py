@@ -49,16 +49,22 @@ def tls_error(error: ssl.SSLError) -> CannotConnectError:
 
 async def explain(host: str, port: int, error: BaseException) -> CannotConnectError:
     """Return the cause of a connection that never got to be TLS."""
-    found = CannotConnectError("no connection for TLS")
     if isinstance(error, ssl.SSLError):
         found = tls_error(error)
-    if (
-        # A web server that gets a handshake instead of a request may also just
-        # hang up, as one without a common cipher does.
-        isinstance(error, ssl.SSLError | ConnectionResetError)
-        and not isinstance(found, WrongSchemeError)
-        and await speaks_http(host, port)
-    ):
+        if isinstance(found, WrongSchemeError):
+            return found
+    elif isinstance(error, ConnectionRefusedError):
+        return CannotConnectError("connection refused")
+    elif isinstance(error, ConnectionResetError):
+        # Hung up in the middle of the handshake.
+        found = TlsFailedError("TLS handshake broken off")
+    elif isinstance(error, TimeoutError):
+        found = CannotConnectError("no answer in time")
+    else:
+        return CannotConnectError("no connection for TLS")
+    # A web server that gets a handshake instead of a request may complain in
+    # plain HTTP, but also hang up, or wait for the end of the request.
+    if await speaks_http(host, port):
         return WrongSchemeError("the PBX speaks plain HTTP on this port")
     return found
 
@@ -68,12 +74,14 @@ async def _handshake(
 ) -> tuple[bytes, dict[str, object]]:
     """Return the peer's certificate, encoded and (if verified) decoded."""
     async with asyncio.timeout(TIMEOUT):
-        _reader, writer = await asyncio.open_connection(host, port, ssl=context)
+        _reader, writer = await asyncio.open_connection(
+            host, port, ssl=context, ssl_shutdown_timeout=1
+        )
     try:
         tls = writer.get_extra_info("ssl_object")
         return tls.getpeercert(binary_form=True) or b"", tls.getpeercert() or {}
     finally:
-        writer.transport.abort()
+        writer.close()
 
 
 def _context() -> ssl.SSLContext:

@@ -7,7 +7,7 @@ read as their 2.0.0 counterparts.
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from hashlib import blake2b
 import json
 import re
@@ -181,7 +181,7 @@ def understand(wire: dict[str, Any], zone: tzinfo) -> Report:
         _ivr_of_v1(fields)
     payload = _object(fields, KEYS, zone, 1)
     if "members" in payload:
-        payload["members"] = _members(fields["members"], zone)
+        payload["members"] = members_of(fields["members"])
     return Report(
         type=kind,
         known=kind in _KNOWN,
@@ -265,10 +265,14 @@ def _ivr_of_v1(fields: dict[str, Any]) -> None:
         fields["ivr"] = {"number": ivr["ivrid"]}
 
 
-def _members(value: object, zone: tzinfo) -> list[dict[str, Any]]:
-    """Return members as `{kind: ext|inbound|outbound, …}`."""
+def members_of(value: object) -> list[dict[str, Any]]:
+    """Return members as `{kind: ext|inbound|outbound, …}`.
+
+    Raises:
+        MalformedReportError: more than any call can have.
+    """
     members = [
-        {"kind": kind, **_object(party, MEMBER_KEYS, zone, 2)}
+        {"kind": kind, **_object(party, MEMBER_KEYS, UTC, 2)}
         for member in _items(value)
         for kind, parties in member.items()
         if kind in MEMBER_KINDS

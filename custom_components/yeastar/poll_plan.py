@@ -1,0 +1,87 @@
+"""What to ask the PBX for when: the budget of 200 requests an hour."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Poll(StrEnum):
+    """What can be read. The order is the order of reading."""
+
+    DEVICE = "device"
+    EXTENSIONS = "extensions"
+    TRUNKS = "trunks"
+    QUEUE_NAMES = "queue_names"
+    QUEUES = "queues"
+    CALLS = "calls"
+    IVRS = "ivrs"
+    CONTACTS = "contacts"
+    VOICEMAILS = "voicemails"
+
+
+MINUTE: Final = 60.0
+HOUR: Final = 60 * MINUTE
+
+# Seconds between two readings. Trunks and queues have no push (6.4, 6.5) and make
+# 120 requests an hour; all others together, the heartbeat included, some 25.
+INTERVALS: Final = {
+    Poll.DEVICE: HOUR,
+    Poll.EXTENSIONS: 15 * MINUTE,
+    Poll.TRUNKS: MINUTE,
+    Poll.QUEUE_NAMES: HOUR,
+    Poll.QUEUES: MINUTE,
+    Poll.CALLS: HOUR,
+    Poll.IVRS: 6 * HOUR,
+    Poll.CONTACTS: 6 * HOUR,
+    Poll.VOICEMAILS: 15 * MINUTE,
+}
+# Without these nothing can be shown; the others follow a moment after set-up.
+ESSENTIAL: Final = (
+    Poll.DEVICE,
+    Poll.EXTENSIONS,
+    Poll.TRUNKS,
+    Poll.QUEUE_NAMES,
+    Poll.QUEUES,
+    Poll.CALLS,
+)
+# A report may ask for a reading at once, but a flood of reports must not.
+SHORTEST: Final = 10.0
+# Timers are not exact to the millisecond.
+TOLERANCE: Final = 0.5
+
+
+class PollPlan:
+    """When each reading is due, by a clock that never goes back."""
+
+    def __init__(self) -> None:
+        """Start with everything due."""
+        self._due: dict[Poll, float] = dict.fromkeys(Poll, 0.0)
+        self._read_at: dict[Poll, float] = {}
+
+    def everything(self) -> None:
+        """Make all readings due: anything may have changed."""
+        self._due = dict.fromkeys(Poll, 0.0)
+
+    def hasten(self, poll: Poll, now: float, delay: float = 1.0) -> float:
+        """Make a reading due soon; return in how many seconds."""
+        soon = now + delay
+        if poll in self._read_at:
+            soon = max(soon, self._read_at[poll] + SHORTEST)
+        self._due[poll] = min(self._due[poll], soon)
+        return max(0.0, self._due[poll] - now)
+
+    def is_due(self, poll: Poll, now: float) -> bool:
+        """Tell whether a reading is due."""
+        return now >= self._due[poll] - TOLERANCE
+
+    def next_in(self, now: float) -> float:
+        """Return in how many seconds the next reading is due."""
+        return max(0.0, min(self._due.values()) - now)
+
+    def done(self, poll: Poll, now: float) -> None:
+        """Note that a reading was made."""
+        self._read_at[poll] = now
+        self._due[poll] = now + INTERVALS[poll]
+
+    def as_dict(self, now: float) -> dict[str, int]:
+        """Return in how many seconds each reading is due, for diagnostics."""
+        return {poll: round(due - now) for poll, due in self._due.items()}

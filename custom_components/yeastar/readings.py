@@ -1,0 +1,127 @@
+"""Read the PBX's lists into the picture of it."""
+
+from collections.abc import Awaitable, Callable
+import logging
+from typing import Any
+
+from homeassistant.util import dt as dt_util
+
+from .pbx import inventory
+from .pbx.client import YeastarClient
+from .pbx.errors import RefusedError, TokenRejectedError
+from .pbx.models import text
+from .pbx.reports import MalformedReportError, members_of
+from .poll_plan import Poll
+from .switchboard import Switchboard
+
+_LOGGER = logging.getLogger(__name__)
+
+# A call lasts longer than the two minutes after which it is asked about; with
+# many of them, the others wait for the next tick.
+MOST_CALLS_ASKED = 3
+
+
+async def read(poll: Poll, client: YeastarClient, board: Switchboard) -> None:
+    """Make one reading; what the PBX does not have counts as empty.
+
+    Raises:
+        PbxError: the PBX cannot be asked now.
+    """
+    try:
+        await _READERS[poll](client, board)
+    except TokenRejectedError:
+        raise
+    except RefusedError as error:
+        # Old firmware, or none of these things: not a reason to be unavailable.
+        _LOGGER.debug("Reading %s was declined: %s", poll, error)
+    except MalformedReportError as error:
+        _LOGGER.debug("Reading %s brought something odd: %s", poll, error)
+
+
+async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> None:
+    """Ask about calls of which nothing was heard for long, whether they still run."""
+    for call_id in board.calls.silent(dt_util.utcnow())[:MOST_CALLS_ASKED]:
+        try:
+            answer = await client.request("call/query", {"callid": call_id})
+            now = dt_util.utcnow()
+            for call in inventory.running_calls(answer):
+                if text(call.get("callid")) == call_id:
+                    members = members_of(call.get("members"))
+                    board.handle(board.calls.confirm(call_id, members, now), now)
+        except TokenRejectedError:
+            raise
+        except MalformedReportError as error:
+            _LOGGER.debug("Asking about a call brought something odd: %s", error)
+        except RefusedError as error:
+            if error.reason != "call_unknown":
+                _LOGGER.debug("Asking about a call was declined: %s", error)
+                continue
+            now = dt_util.utcnow()
+            board.handle(board.calls.gone(call_id, now), now)
+
+
+async def _read_extensions(client: YeastarClient, board: Switchboard) -> None:
+    asked_at = dt_util.utcnow()
+    answer = await client.request("extension/list")
+    board.set_extensions(inventory.extensions(answer), asked_at)
+
+
+async def _read_trunks(client: YeastarClient, board: Switchboard) -> None:
+    board.set_trunks(inventory.trunks(await client.request("trunk/list")))
+
+
+async def _read_queue_names(client: YeastarClient, board: Switchboard) -> None:
+    board.queue_names = inventory.queue_names(
+        await client.request("queue/query", {"number": "all"})
+    )
+
+
+async def _read_queues(client: YeastarClient, board: Switchboard) -> None:
+    if not board.queue_names:
+        # Most PBXs have none; once an hour is enough to find out about the first.
+        board.set_queues({})
+        return
+    answer = await client.request("queue/query_status", {"number": "all"})
+    board.set_queues(inventory.queues(answer, board.queue_names))
+
+
+async def _read_ivrs(client: YeastarClient, board: Switchboard) -> None:
+    board.directory.ivrs = inventory.ivr_numbers(
+        await client.request("ivr/query", {"number": "all"})
+    )
+
+
+async def _read_contacts(client: YeastarClient, board: Switchboard) -> None:
+    board.directory.contacts = inventory.contacts(
+        await client.request("companycontacts/query", {"id": "all"})
+    )
+
+
+async def _read_voicemails(client: YeastarClient, board: Switchboard) -> None:
+    board.set_voicemails(
+        inventory.unread_voicemails(
+            await client.request("voicemail/query", {"number": "all"})
+        )
+    )
+
+
+async def _read_calls(client: YeastarClient, board: Switchboard) -> None:
+    """Find the calls that run already: at the start, and after a gap."""
+    answer = await client.request("extension/query_call", {"number": "all"})
+    now = dt_util.utcnow()
+    for call in inventory.running_calls(answer):
+        if call_id := text(call.get("callid")):
+            board.calls.adopt(call_id, members_of(call.get("members")), now)
+    board.handle([], now)
+
+
+_READERS: dict[Poll, Callable[[YeastarClient, Switchboard], Awaitable[Any]]] = {
+    Poll.EXTENSIONS: _read_extensions,
+    Poll.TRUNKS: _read_trunks,
+    Poll.QUEUE_NAMES: _read_queue_names,
+    Poll.QUEUES: _read_queues,
+    Poll.CALLS: _read_calls,
+    Poll.IVRS: _read_ivrs,
+    Poll.CONTACTS: _read_contacts,
+    Poll.VOICEMAILS: _read_voicemails,
+}

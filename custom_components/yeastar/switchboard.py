@@ -1,0 +1,309 @@
+"""The picture of the PBX: what reports and readings say, for entities and the bus."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_at
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN, EVENT_CALL, EVENT_REPORT
+from .devices import EXTENSION, QUEUE, TRUNK, Devices
+from .listeners import PBX, Listeners, extension_key, queue_key, trunk_key
+from .pbx.calls import TERMINAL, Call, CallTracker, Outcome, Transition
+from .pbx.inventory import (
+    Directory,
+    Extension,
+    ExtensionStatus,
+    Queue,
+    Trunk,
+    extension_status,
+)
+from .pbx.reports import Report
+from .poll_plan import Poll
+from .privacy import Mask
+
+# A phone goes free a moment after its call; only then is a look worth it.
+AFTER_CALL = 5.0
+
+
+class Switchboard:
+    """What is known of a PBX now, and who is told when it changes.
+
+    Attributes:
+        changed: tells the listeners of a key that its state is another one.
+        called: tells the listeners of a key what happened to a call.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        *,
+        entry_id: str,
+        serial: str,
+        mask_numbers: bool,
+        want: Callable[[Poll, float], None],
+    ) -> None:
+        """Start with an empty picture.
+
+        Args:
+            hass: Home Assistant.
+            entry_id: of the PBX's entry.
+            serial: of the PBX.
+            mask_numbers: show only the last three digits of outside numbers.
+            want: asks for a reading in so many seconds.
+        """
+        self._hass = hass
+        self._want = want
+        self._origin = {"config_entry_id": entry_id, "device_id": "", "serial": serial}
+        self.serial = serial
+        self.directory = Directory()
+        self.trunks: dict[str, Trunk] = {}
+        self.queue_names: dict[str, str] = {}
+        self.voicemails: dict[str, int] | None = None
+        self.calls = CallTracker(self.directory)
+        self.last_call: Call | None = None
+        self.devices = Devices(hass, entry_id, serial)
+        self.changed: Listeners[()] = Listeners()
+        self.called: Listeners[Transition] = Listeners()
+        self.reports: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
+        self.last_report_at: datetime | None = None
+        self._mask = Mask(self.directory.is_inside) if mask_numbers else None
+        self._heard_of: dict[str, datetime] = {}
+        self._shown_calls = 0
+        self._cancel_expiry: CALLBACK_TYPE | None = None
+        self._expiry_at: datetime | None = None
+
+    @callback
+    def set_pbx_device(self, device_id: str) -> None:
+        """Say which device is the PBX."""
+        self.devices.pbx_id = device_id
+        self._origin["device_id"] = device_id
+
+    @callback
+    def take(self, report: Report) -> None:
+        """Take a report in: to the bus, to the calls, to whom it concerns."""
+        now = dt_util.utcnow()
+        first, self.last_report_at = self.last_report_at is None, now
+        self.reports[report.type if report.known else "unknown"] += 1
+        payload = report.payload
+        if self._mask is not None:
+            payload = self._mask.payload(payload)
+        self._hass.bus.async_fire(
+            EVENT_REPORT, {**self._origin, "type": report.type, "payload": payload}
+        )
+        if report.type == "extension_status":
+            self._take_status(report.payload, now)
+        elif report.type == "config_change":
+            self._want(
+                Poll.TRUNKS
+                if report.payload.get("type") == "trunk"
+                else Poll.EXTENSIONS,
+                1.0,
+            )
+        else:
+            self.handle(self.calls.take(report, now), now)
+            if report.type == "call_status":
+                self._take_hold(report.payload)
+        if first:
+            self.changed.tell(PBX)
+
+    @callback
+    def handle(self, transitions: list[Transition], now: datetime) -> None:
+        """Tell what happened to calls, and plan when to look at them again."""
+        for transition in transitions:
+            self._tell(transition)
+        if transitions or self.calls.active_count != self._shown_calls:
+            self._shown_calls = self.calls.active_count
+            self.changed.tell(PBX)
+        self._plan_expiry(now)
+
+    @callback
+    def stop(self) -> None:
+        """Cancel what is planned."""
+        if self._cancel_expiry is not None:
+            self._cancel_expiry()
+            self._cancel_expiry = None
+
+    @callback
+    def set_extensions(
+        self, extensions: dict[str, Extension], asked_at: datetime
+    ) -> None:
+        """Take in a list of extensions that was asked for at `asked_at`.
+
+        What a report said since then is newer than the list.
+        """
+        old = self.directory.extensions
+        for number, extension in extensions.items():
+            heard = self._heard_of.get(number)
+            known = old.get(number)
+            if known is not None and heard is not None and heard >= asked_at:
+                extensions[number] = Extension(number, extension.name, known.status)
+        self.directory.extensions = extensions
+        for number in [number for number in self._heard_of if number not in extensions]:
+            del self._heard_of[number]
+        self.devices.update(
+            EXTENSION,
+            {
+                number: f"{number} {extension.name}".strip()
+                for number, extension in extensions.items()
+            },
+        )
+        for number, extension in extensions.items():
+            if old.get(number) != extension:
+                self.changed.tell(extension_key(number))
+
+    @callback
+    def set_trunks(self, trunks: dict[str, Trunk]) -> None:
+        """Take in a list of trunks."""
+        old, self.trunks = self.trunks, trunks
+        self.devices.update(TRUNK, {name: name for name in trunks})
+        for name, trunk in trunks.items():
+            if old.get(name) != trunk:
+                self.changed.tell(trunk_key(name))
+
+    @callback
+    def set_queues(self, queues: dict[str, Queue]) -> None:
+        """Take in the status of all queues."""
+        old, self.directory.queues = self.directory.queues, queues
+        self.devices.update(
+            QUEUE,
+            {
+                number: f"{number} {queue.name}".strip()
+                for number, queue in queues.items()
+            },
+        )
+        for number, queue in queues.items():
+            if old.get(number) != queue:
+                self.changed.tell(queue_key(number))
+
+    @callback
+    def set_voicemails(self, unread: dict[str, int]) -> None:
+        """Take in how many unread messages there are; who is missing has none."""
+        old, self.voicemails = self.voicemails, unread
+        for number in self.directory.extensions:
+            if old is None or old.get(number, 0) != unread.get(number, 0):
+                self.changed.tell(extension_key(number))
+
+    @callback
+    def _take_status(self, payload: dict[str, Any], now: datetime) -> None:
+        """Take in what an extension does now (event-ExtensionStatus.html)."""
+        number = payload.get("extension")
+        known = self.directory.extensions.get(number) if number else None
+        if number is None or known is None:
+            # New since the last list; an invented one would find nothing there.
+            self._want(Poll.EXTENSIONS, 1.0)
+            return
+        self._heard_of[number] = now
+        self._set_status(known, extension_status(str(payload.get("status") or "")))
+
+    @callback
+    def _take_hold(self, payload: dict[str, Any]) -> None:
+        """Take in who is held; extensions have no report of their own for it."""
+        for member in payload["members"]:
+            number = member.get("number")
+            if member["kind"] != "ext" or number is None:
+                continue
+            known = self.directory.extensions.get(number)
+            if known is None:
+                continue
+            held = str(member.get("member_status") or "").upper() == "HOLD"
+            if held and known.status is ExtensionStatus.BUSY:
+                self._set_status(known, ExtensionStatus.ON_HOLD)
+            elif not held and known.status is ExtensionStatus.ON_HOLD:
+                self._set_status(known, ExtensionStatus.BUSY)
+
+    @callback
+    def _set_status(self, known: Extension, status: ExtensionStatus | None) -> None:
+        """Change an extension's status, and tell if it is another one."""
+        if known.status is status:
+            return
+        self.directory.extensions[known.number] = Extension(
+            known.number, known.name, status
+        )
+        self.changed.tell(extension_key(known.number))
+
+    @callback
+    def _tell(self, transition: Transition) -> None:
+        """Tell one step of a call to the bus and to the parties' entities."""
+        if self._mask is not None:
+            transition = Transition(transition.step, self._mask.call(transition.call))
+        call = transition.call
+        self.told[transition.step] += 1
+        if transition.step in TERMINAL:
+            self.last_call = call
+            if call.outcome is Outcome.VOICEMAIL:
+                self._want(Poll.VOICEMAILS, AFTER_CALL)
+            if any(self._seems_in_call(number) for number in call.extensions):
+                self._want(Poll.EXTENSIONS, AFTER_CALL)
+        self._hass.bus.async_fire(
+            EVENT_CALL, {**self._origin, "type": transition.step, **as_dict(call)}
+        )
+        self.called.tell(PBX, transition)
+        for number in call.extensions:
+            self.called.tell(extension_key(number), transition)
+        if call.path is not None:
+            self.called.tell(queue_key(call.path), transition)
+
+    def _seems_in_call(self, number: str) -> bool:
+        """Tell whether an extension is shown as ringing or talking."""
+        extension = self.directory.extensions.get(number)
+        return extension is not None and extension.status in (
+            ExtensionStatus.RINGING,
+            ExtensionStatus.BUSY,
+            ExtensionStatus.ON_HOLD,
+        )
+
+    @callback
+    def _plan_expiry(self, now: datetime) -> None:
+        """Plan when a call has to be closed without its other half."""
+        due = self.calls.next_due
+        if due == self._expiry_at and self._cancel_expiry is not None:
+            return
+        self.stop()
+        self._expiry_at = due
+        if due is not None:
+            self._cancel_expiry = async_call_at(
+                self._hass,
+                HassJob(self._expire, f"{DOMAIN} calls", cancel_on_shutdown=True),
+                self._hass.loop.time() + max(0.0, (due - now).total_seconds()),
+            )
+
+    @callback
+    def _expire(self, _now: datetime) -> None:
+        """Close what has waited long enough."""
+        self._cancel_expiry = None
+        now = dt_util.utcnow()
+        self.handle(self.calls.expire(now), now)
+
+
+def as_dict(call: Call) -> dict[str, Any]:
+    """Return a call as the contract's section 5 writes it."""
+    return {
+        "call_id": call.call_id,
+        "direction": call.direction,
+        "caller_number": call.caller_number,
+        "caller_name": call.caller_name,
+        "called_number": call.called_number,
+        "did_number": call.did_number,
+        "trunk": call.trunk,
+        "path": call.path,
+        "extensions": list(call.extensions),
+        "answered_by": call.answered_by,
+        "started_at": _iso(call.started_at),
+        "answered_at": _iso(call.answered_at),
+        "ended_at": _iso(call.ended_at),
+        "ring_seconds": call.ring_seconds,
+        "talk_seconds": call.talk_seconds,
+        "outcome": call.outcome,
+        "recording": call.recording,
+        "late": call.late,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    """Return a time as text."""
+    return moment.isoformat() if moment is not None else None

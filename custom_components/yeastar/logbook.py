@@ -1,6 +1,6 @@
 """Lines of the logbook: who called whom, and how it ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
@@ -27,7 +27,7 @@ def async_describe_events(
     async_describe_event(DOMAIN, EVENT_CALL, describe)
 
 
-def _caller(call: dict[str, Any]) -> str:
+def _caller(call: Mapping[str, Any]) -> str:
     """Return who called, as a person would say it."""
     name, number = call.get("caller_name"), call.get("caller_number")
     if name and number:
@@ -35,7 +35,7 @@ def _caller(call: dict[str, Any]) -> str:
     return name or number or "An unknown caller"
 
 
-def _sentence(call: dict[str, Any]) -> str:
+def _sentence(call: Mapping[str, Any]) -> str:
     """Return the rest of the sentence, the caller being its subject."""
     called = call.get("called_number") or "this PBX"
     answered_by = call.get("answered_by")

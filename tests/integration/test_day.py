@@ -54,6 +54,9 @@ async def test_a_day_ends_with_all_phones_idle_and_every_call_told_once(
         entry.add_to_hass(hass)
         assert await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
+        frozen.tick(1)
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
         # This PBX does not play the calls, so it must not be asked about them.
         entry.runtime_data._unschedule()
         start = dt_util.utcnow().timestamp()

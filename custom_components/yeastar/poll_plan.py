@@ -13,6 +13,7 @@ class Poll(StrEnum):
     QUEUE_NAMES = "queue_names"
     QUEUES = "queues"
     CALLS = "calls"
+    LINE_CALLS = "line_calls"
     IVRS = "ivrs"
     CONTACTS = "contacts"
     VOICEMAILS = "voicemails"
@@ -30,6 +31,7 @@ INTERVALS: Final = {
     Poll.QUEUE_NAMES: HOUR,
     Poll.QUEUES: MINUTE,
     Poll.CALLS: HOUR,
+    Poll.LINE_CALLS: HOUR,
     Poll.IVRS: 6 * HOUR,
     Poll.CONTACTS: 6 * HOUR,
     Poll.VOICEMAILS: 15 * MINUTE,

@@ -106,8 +106,18 @@ async def _read_voicemails(client: YeastarClient, board: Switchboard) -> None:
 
 
 async def _read_calls(client: YeastarClient, board: Switchboard) -> None:
-    """Find the calls that run already: at the start, and after a gap."""
-    answer = await client.request("extension/query_call", {"number": "all"})
+    """Find the calls of extensions that run already: at the start, after a gap."""
+    _adopt(board, await client.request("extension/query_call", {"number": "all"}))
+
+
+async def _read_line_calls(client: YeastarClient, board: Switchboard) -> None:
+    """Find the calls on trunks that no extension has part in: in IVRs and queues."""
+    for direction in ("inbound", "outbound"):
+        _adopt(board, await client.request("call/query", {"type": direction}))
+
+
+def _adopt(board: Switchboard, answer: dict[str, Any]) -> None:
+    """Take in the calls of an answer that are not known yet."""
     now = dt_util.utcnow()
     for call in inventory.running_calls(answer):
         if call_id := text(call.get("callid")):
@@ -121,6 +131,7 @@ _READERS: dict[Poll, Callable[[YeastarClient, Switchboard], Awaitable[Any]]] = {
     Poll.QUEUE_NAMES: _read_queue_names,
     Poll.QUEUES: _read_queues,
     Poll.CALLS: _read_calls,
+    Poll.LINE_CALLS: _read_line_calls,
     Poll.IVRS: _read_ivrs,
     Poll.CONTACTS: _read_contacts,
     Poll.VOICEMAILS: _read_voicemails,

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from tests.simulator import RealClock, Settings, Simulator
+from tests.simulator.calls import Call
 
 from .demo import add_integration
 from .harness import HomeAssistantServer
@@ -27,6 +28,15 @@ async def shown(server: HomeAssistantServer) -> dict[str, str]:
     }
 
 
+async def begin(pbx: Simulator, index: int, numbers: list[str]) -> Call:
+    """Let every other call come from outside."""
+    if index % 2:
+        return await pbx.calls.internal(numbers[2 * index], numbers[2 * index + 1])
+    return await pbx.calls.inbound(
+        "siptrunk", f"03012345{index:02}", "5551", numbers[2 * index]
+    )
+
+
 @pytest.mark.timeout(180)
 async def test_20_calls_at_once_are_shown_as_the_pbx_has_them(
     socket_enabled: None,
@@ -40,24 +50,15 @@ async def test_20_calls_at_once_are_shown_as_the_pbx_has_them(
     ):
         await add_integration(server, pbx)
         numbers = [number for number, e in pbx.pbx.extensions.items() if e.registered]
-        calls = []
+        calls: dict[int, Call] = {}
         async with server.events("yeastar_call") as events:
-            for index in range(CALLS):
-                if index % 2:
-                    call = await pbx.calls.internal(
-                        numbers[2 * index], numbers[2 * index + 1]
-                    )
-                else:
-                    call = await pbx.calls.inbound(
-                        "siptrunk", f"03012345{index:02}", "5551", numbers[2 * index]
-                    )
-                calls.append(call)
             stages = dict.fromkeys(range(CALLS), 0)
             compared = 0
             for _ in range(STEPS):
                 for index in source.sample(range(CALLS), 12):
                     stage = stages[index]
                     if stage == 0:
+                        calls[index] = await begin(pbx, index, numbers)
                         await calls[index].ring()
                     elif stage == 1 and source.random() < 0.7:
                         await calls[index].answer()
@@ -93,4 +94,8 @@ async def test_20_calls_at_once_are_shown_as_the_pbx_has_them(
         assert compared > STEPS
         for call_id, truth in wanted.items():
             assert ends[call_id] == truth.outcome
-        assert "ERROR" not in server.log
+        assert not [
+            line
+            for line in server.log.splitlines()
+            if "ERROR" in line and "yeastar" in line
+        ]

@@ -44,11 +44,11 @@ from .const import (
     DEFAULT_PORT,
     DOMAIN,
 )
-from .coordinator import LOGOUT_TIMEOUT, create_client, login_guard
+from .coordinator import LOGOUT_TIMEOUT, access_to, create_client
 from .event_target import BaseUrl, EventTargets, automatic_base_url, speaks_only_https
 from .pbx import certificate
 from .pbx.certificate import Certificate
-from .pbx.client import LoginGuard
+from .pbx.client import Access
 from .pbx.errors import LockedOutError, PbxError
 from .pbx.models import Device
 from .problems import problem_key
@@ -252,18 +252,19 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
         data = dict(self._data)
         if self._certificate is not None:
             data[CONF_FINGERPRINT] = self._certificate.fingerprint
+        shared = access_to(self.hass, data[CONF_HOST])
         # Somebody is waiting and may have lifted the lock-out in the PBX.
-        guard = LoginGuard()
+        access = Access(shared.lock)
         client = create_client(
             self.hass,
             data,
             EventTargets(self.hass, data[CONF_WEBHOOK_ID], data.get(CONF_BASE_URL)),
-            guard,
+            access,
         )
         try:
             device = await client.device()
         except LockedOutError as error:
-            login_guard(self.hass, data[CONF_HOST]).locked_until = guard.locked_until
+            shared.locked_until = access.locked_until
             return {"base": problem_key(error)}
         except PbxError as error:
             return {"base": problem_key(error)}
@@ -272,7 +273,7 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             return {"base": "unknown"}
         finally:
             await self._async_log_out(client.logout())
-        login_guard(self.hass, data[CONF_HOST]).locked_until = 0
+        shared.locked_until = 0
         if client.transport == "TCP":
             return {"base": "events_over_tcp"}
         self._device = device

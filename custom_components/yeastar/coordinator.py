@@ -35,7 +35,7 @@ from .const import (
     MANUFACTURER,
 )
 from .event_target import EventTargets
-from .pbx.client import LoginGuard, YeastarClient
+from .pbx.client import Access, YeastarClient
 from .pbx.errors import InvalidAuthError, PbxError
 from .pbx.models import Device, pbx_zone
 from .pbx.reports import Report
@@ -54,14 +54,15 @@ LOGOUT_TIMEOUT: Final = 5
 
 type YeastarConfigEntry = ConfigEntry[YeastarCoordinator]
 
-# By host: how long each PBX refuses logins outlives the attempt that found out.
-LOGIN_GUARDS: HassKey[dict[str, LoginGuard]] = HassKey("yeastar_login_guards")
+# By host: a lock-out outlives the attempt that found out, and a form that somebody
+# fills in must not talk to the PBX while the coordinator does.
+_ACCESS: HassKey[dict[str, Access]] = HassKey("yeastar_access")
 
 
 @callback
-def login_guard(hass: HomeAssistant, host: str) -> LoginGuard:
-    """Return what is known of a lock-out by the PBX at this host."""
-    return hass.data.setdefault(LOGIN_GUARDS, {}).setdefault(host, LoginGuard())
+def access_to(hass: HomeAssistant, host: str) -> Access:
+    """Return what all clients of the PBX at this host share."""
+    return hass.data.setdefault(_ACCESS, {}).setdefault(host, Access())
 
 
 class YeastarCoordinator(DataUpdateCoordinator[Device]):
@@ -93,7 +94,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             EventTargets(
                 hass, entry.data[CONF_WEBHOOK_ID], entry.data.get(CONF_BASE_URL)
             ),
-            guard=login_guard(hass, entry.data[CONF_HOST]),
+            access=access_to(hass, entry.data[CONF_HOST]),
         )
         self.plan = PollPlan()
         self.switchboard = Switchboard(
@@ -192,9 +193,6 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
-            if self.client.retargeting_due:
-                # That request showed that our own address is another one now.
-                await self._heartbeat()
         await ask_about_silent_calls(self.client, self.switchboard)
         return device
 
@@ -307,7 +305,7 @@ def create_client(
     hass: HomeAssistant,
     data: Any,
     target: Callable[[str | None], Any],
-    guard: LoginGuard | None = None,
+    access: Access | None = None,
 ) -> YeastarClient:
     """Return a client for what an entry's data or a form say."""
     return YeastarClient(
@@ -319,6 +317,6 @@ def create_client(
         password=data[CONF_PASSWORD],
         fingerprint=data.get(CONF_FINGERPRINT),
         target=target,
-        guard=guard,
+        access=access,
         clock=lambda: time.monotonic(),
     )

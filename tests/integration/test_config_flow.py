@@ -13,6 +13,7 @@ from custom_components.yeastar.const import DOMAIN
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from tests.conftest import entry_data
 from tests.simulator import Fault, Settings, Simulator
 
@@ -87,6 +88,26 @@ async def test_a_pbx_with_its_factory_certificate_is_added(
     webhook_id = entry.data["webhook_id"]
     assert len(bytes.fromhex(webhook_id)) >= 16
     assert entry.data == entry_data(pbx, webhook_id=webhook_id)
+    assert entry.state is ConfigEntryState.LOADED
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_certificate_of_a_known_authority_is_not_asked_about(
+    hass: HomeAssistant, pbx: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting = ssl.create_default_context(cadata=pbx.certificate_pem.decode())
+    monkeypatch.setattr(
+        "custom_components.yeastar.config_flow.get_default_context", lambda: trusting
+    )
+    connector: Any = async_get_clientsession(hass).connector
+    monkeypatch.setattr(connector, "_ssl", trusting)
+    flow_id = await start(hass)
+    result = await submit(hass, flow_id, form(pbx))
+    assert result["step_id"] == "events"
+    result = await submit(hass, flow_id, {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    entry = result["result"]
+    assert entry.data["fingerprint"] is None
     assert entry.state is ConfigEntryState.LOADED
     await hass.config_entries.async_unload(entry.entry_id)
 

@@ -111,8 +111,6 @@ def describe(
             and direction is Direction.OUTBOUND
         ):
             answered_by = called
-        if outcome is not Outcome.ANSWERED:
-            answered_by = None
     times = _times(evidence, record, outcome, ended_at)
     line = evidence.line("inbound") or evidence.line("outbound")
     trunk = line.trunk if line is not None else None

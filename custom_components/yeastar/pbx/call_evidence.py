@@ -173,9 +173,8 @@ class Evidence:
 
     def note_record(self, record: CallRecord) -> None:
         """Keep a CDR, unless it cannot be about what was seen."""
-        if record.phantom and (
-            self.person or record.heard_at - self.opened_at > SETTLE
-        ):
+        seen = (self.hung_up_at or record.heard_at) - self.opened_at
+        if record.phantom and (self.person or seen > SETTLE):
             return
         if len(self.records) == MOST_RECORDS:
             del self.records[0]
@@ -403,12 +402,16 @@ class Evidence:
     def _note_answer(self, now: datetime, *, in_time: bool) -> None:
         """Note who answered, as far as all evidence shows.
 
-        Also when the proof comes late: two parties have talked.
+        Also when the proof comes late: two parties have talked, or one that was
+        called from outside; only who calls may talk to an IVR or a voicemail.
         """
         if self.answered_by is not None:
             return
         talked = [leg for leg in self.legs.values() if leg.talked]
-        if len(talked) < 2:
+        from_outside = self.line("inbound") is not None
+        if len(talked) < 2 and not (
+            from_outside and any(self.is_callee(leg) for leg in talked)
+        ):
             return
         if not self.person:
             self.person = True
@@ -418,7 +421,7 @@ class Evidence:
             # An API dial may call both sides callees; then the caller's phone
             # was picked up first. Both at once: the outside party was called.
             callees.sort(key=lambda leg: (leg.talked, leg.kind == "outbound"))
-            alone = len(callees) == len(talked)
+            alone = len(callees) == len(talked) and not from_outside
             self.answered_by = callees[-1 if alone else 0].number
 
     def _note_hang_up(self, now: datetime) -> None:

@@ -253,7 +253,7 @@ class CallTracker:
         self._closing.pop(call_id, None)
         if evidence.may_be_answered and len(talking := evidence.talking()) > 1:
             if any(evidence.is_callee(leg) for leg in talking):
-                evidence.told_answered = evidence.told_ringing = True
+                evidence.told_answered = True
                 return [Transition(Step.ANSWERED, describe(evidence, self._directory))]
         if evidence.may_ring and evidence.rings:
             evidence.told_ringing = True

@@ -8,7 +8,7 @@ object, every answer HTTP 200 with `status` and, if it failed, `errno`
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import md5
 from http import HTTPStatus
 import json
@@ -50,12 +50,16 @@ LOCK_SECONDS = 600
 
 
 @dataclass(slots=True)
-class LoginGuard:
-    """When the PBX accepts a login again, by the client's clock; 0 if it does now.
+class Access:
+    """What all clients of one PBX share, also one after the other.
 
-    Outlives a client: a lock-out must be respected by the next one too.
+    Attributes:
+        lock: held by the one request that is under way.
+        locked_until: when the PBX accepts a login again, by the clients' clock;
+            0 if it does now.
     """
 
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     locked_until: float = 0.0
 
 
@@ -105,7 +109,7 @@ class YeastarClient:
         password: str,
         fingerprint: str | None,
         target: Callable[[str | None], EventTarget],
-        guard: LoginGuard | None = None,
+        access: Access | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare a session; nothing is sent yet.
@@ -122,7 +126,7 @@ class YeastarClient:
                 None to verify as usual.
             target: from our own address on the way to the PBX (None before the
                 first login) to where it shall report to.
-            guard: what is known of a lock-out, shared by all clients of this PBX.
+            access: shared by all clients of this PBX.
             clock: seconds that never go back.
         """
         self._session = session
@@ -142,9 +146,8 @@ class YeastarClient:
         if fingerprint is not None:
             self._ssl = aiohttp.Fingerprint(bytes.fromhex(fingerprint))
         self._target = target
-        self._guard = guard or LoginGuard()
+        self._access = access or Access()
         self._clock = clock
-        self._lock = asyncio.Lock()
         self._token: str | None = None
         self._refused: InvalidAuthError | None = None
         self._answered = False
@@ -174,24 +177,28 @@ class YeastarClient:
             ApiTooOldError: no API 2.0.0 here.
             PbxError: anything else.
         """
-        async with self._lock:
+        async with self._access.lock:
             await self._login()
 
     async def heartbeat(self) -> None:
         """Extend the session by 30 minutes and tell where to report to."""
-        async with self._lock:
+        async with self._access.lock:
             if self._token is None:
                 await self._login()
+            await self._heartbeat()
+
+    async def _heartbeat(self) -> None:
+        """Send a heartbeat; the caller holds the lock."""
+        target = self._target(self.local_address)
+
+        def parameters() -> dict[str, str]:
+            # A login in between may have shown that our address changed.
+            nonlocal target
             target = self._target(self.local_address)
+            return {"ipaddr": target.address or "", **target.as_parameters()}
 
-            def parameters() -> dict[str, str]:
-                # A login in between may have shown that our address changed.
-                nonlocal target
-                target = self._target(self.local_address)
-                return {"ipaddr": target.address or "", **target.as_parameters()}
-
-            await self._in_session("heartbeat", parameters)
-            self.announced = target
+        await self._in_session("heartbeat", parameters)
+        self.announced = target
 
     async def request(
         self, endpoint: str, parameters: Mapping[str, str] | None = None
@@ -206,12 +213,20 @@ class YeastarClient:
             InvalidAuthError: the session was gone and the login was refused.
             PbxError: anything else.
         """
-        async with self._lock:
+        async with self._access.lock:
             if self._token is None:
                 await self._login()
-            return await self._in_session(
+            answer = await self._in_session(
                 endpoint, lambda: dict(parameters) if parameters is not None else None
             )
+            if self.retargeting_due:
+                # This request went out from another address than the last one: the
+                # PBX reports into the void until it knows.
+                try:
+                    await self._heartbeat()
+                except PbxError as error:
+                    _LOGGER.debug("New report address not taken: %s", error)
+            return answer
 
     async def device(self) -> Device:
         """Return what the PBX says of itself (deviceinfo-query.html).
@@ -228,7 +243,7 @@ class YeastarClient:
 
     async def logout(self) -> None:
         """Close the session, if there is one; a refusal or silence is ignored."""
-        async with self._lock:
+        async with self._access.lock:
             token, self._token, self.announced = self._token, None, None
             if token is None:
                 return
@@ -242,7 +257,7 @@ class YeastarClient:
         if self._refused is not None:
             # One wrong password must cost one of the PBX's five tries, not all.
             raise self._refused
-        if self._clock() < self._guard.locked_until:
+        if self._clock() < self._access.locked_until:
             raise LockedOutError(20002)
         self._token = self.announced = None
         target = self._target(None)
@@ -258,7 +273,7 @@ class YeastarClient:
             self._refused = error
             raise
         except LockedOutError:
-            self._guard.locked_until = self._clock() + LOCK_SECONDS
+            self._access.locked_until = self._clock() + LOCK_SECONDS
             raise
         except RefusedError as error:
             if error.errno == 10003:

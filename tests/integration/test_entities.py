@@ -1,5 +1,6 @@
 """Phones, trunks, queues and calls as devices and entities, against a PBX."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
+    async_fire_time_changed,
     mock_restore_cache_with_extra_data,
 )
 from syrupy.assertion import SnapshotAssertion
@@ -17,7 +19,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from tests.conftest import Wait
-from tests.simulator import Simulator
+from tests.simulator import Fault, FunctionClock, Simulator
 from tests.simulator.settings import ExtensionSpec, QueueSpec, TrunkSpec
 
 MINUTE = 60.0
@@ -128,6 +130,39 @@ async def test_an_extension_shows_what_the_list_says_when_no_report_came(
     pbx.pbx.extensions["1000"].registered = False
     await wait(16 * MINUTE)
     assert value(hass, "sensor.1000_jayson_status") == "unregistered"
+
+
+async def test_a_list_that_was_under_way_does_not_undo_a_report(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    frozen: FrozenDateTimeFactory,
+    clock: FunctionClock,
+) -> None:
+    await wait(20)
+    pbx.faults.add(Fault.SLOW, endpoint="extension/list", seconds=5)
+    before = len(pbx.requests_of("extension/list"))
+    pbx.rename_extension("1001", "Erwin")
+    await heard(hass, pbx)
+    frozen.tick(2)
+    async_fire_time_changed(hass)
+    while len(pbx.requests_of("extension/list")) == before:
+        await asyncio.sleep(0)
+    # The PBX has made its list, and now the phone rings.
+    pbx.set_extension_status("1000", "Ringing")
+    while value(hass, "sensor.1000_jayson_status") != "ringing":
+        await asyncio.sleep(0)
+    frozen.tick(6)
+    await clock.tick()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert value(hass, "sensor.1000_jayson_status") == "ringing"
+    registry = dr.async_get(hass)
+    names = {
+        device.name
+        for device in dr.async_entries_for_config_entry(registry, loaded.entry_id)
+    }
+    assert "1001 Erwin" in names
 
 
 async def test_a_trunk_is_polled_every_minute(

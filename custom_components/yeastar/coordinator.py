@@ -26,6 +26,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
+from . import repairs
 from .const import (
     CONF_BASE_URL,
     CONF_FINGERPRINT,
@@ -34,8 +35,10 @@ from .const import (
     HEARTBEAT_INTERVAL,
     MANUFACTURER,
 )
-from .event_target import EventTargets
+from .event_target import EventTargets, automatic_base_url
+from .listeners import PBX
 from .pbx.client import Access, YeastarClient
+from .pbx.delivery import Delivery
 from .pbx.errors import InvalidAuthError, PbxError
 from .pbx.models import Device, pbx_zone
 from .pbx.reports import Report
@@ -181,6 +184,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         if first or not self.last_update_success:
             # Anything may have changed while nothing could be heard.
             self.plan.everything()
+            self.switchboard.listed_in_session = None
         for poll in ESSENTIAL if first else Poll:
             if self._session != self.client.session_number:
                 # A new session: the PBX may have been started anew.
@@ -194,7 +198,23 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
         await ask_about_silent_calls(self.client, self.switchboard)
+        if self.switchboard.delivery.fails_now(dt_util.utcnow()):
+            await self._mend_delivery()
         return device
+
+    async def _mend_delivery(self) -> None:
+        """Open a new session, in case the PBX has only forgotten where to report."""
+        _LOGGER.warning(
+            "The PBX's reports do not arrive, although it answers. Logging in again"
+        )
+        self.switchboard.changed.tell(PBX)
+        repairs.tell_of_failing_delivery(
+            self.hass,
+            self.config_entry,
+            automatic_base_url(self.hass, self.client.local_address),
+        )
+        await self.client.logout()
+        await self._heartbeat()
 
     async def _read_device(self) -> Device:
         """Read what the PBX is, and make sure that it is ours."""
@@ -280,7 +300,10 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     @callback
     def _take_report(self, report: Report) -> None:
         """Hand a report on to the picture of the PBX."""
+        failing = self.switchboard.delivery.state is Delivery.FAILING
         self.switchboard.take(report)
+        if failing:
+            repairs.delivery_works(self.hass, self.config_entry)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
             self._heartbeat_at = None
@@ -292,6 +315,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         await super().async_shutdown()
         self._unschedule()
         self.switchboard.stop()
+        repairs.delivery_works(self.hass, self.config_entry)
         if self._running is not None:
             self._running.cancel()
         try:

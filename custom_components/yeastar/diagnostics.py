@@ -27,7 +27,7 @@ async def async_get_config_entry_diagnostics(
     client = coordinator.client
     target = client.announced
     board = coordinator.switchboard
-    last_report = board.last_report_at
+    last_report = board.delivery.last_report_at
     return {
         "entry": async_redact_data(
             {"data": dict(entry.data), "options": dict(entry.options)}, _SECRET
@@ -59,6 +59,8 @@ async def async_get_config_entry_diagnostics(
         "webhook": dict(coordinator.receiver.counts),
         "reports": {
             "by_type": dict(board.reports),
+            "delivery": board.delivery.state,
+            "delivery_failures": board.delivery.failures,
             "last_at": last_report.isoformat() if last_report else None,
         },
     }

@@ -23,10 +23,10 @@ MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE
 
 # Seconds between two readings. Trunks and queues have no push (6.4, 6.5) and make
-# 120 requests an hour; all others together, the heartbeat included, some 25.
+# 120 requests an hour; all others together, the heartbeat included, some 35.
 INTERVALS: Final = {
     Poll.DEVICE: HOUR,
-    Poll.EXTENSIONS: 15 * MINUTE,
+    Poll.EXTENSIONS: 5 * MINUTE,
     Poll.TRUNKS: MINUTE,
     Poll.QUEUE_NAMES: HOUR,
     Poll.QUEUES: MINUTE,

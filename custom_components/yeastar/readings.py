@@ -57,13 +57,22 @@ async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> N
                 _LOGGER.debug("Asking about a call was declined: %s", error)
                 continue
             now = dt_util.utcnow()
-            board.handle(board.calls.gone(call_id, now), now)
+            if told := board.calls.gone(call_id, now):
+                board.delivery.missed(now)
+            board.handle(told, now)
 
 
 async def _read_extensions(client: YeastarClient, board: Switchboard) -> None:
     asked_at = dt_util.utcnow()
     answer = await client.request("extension/list")
-    board.set_extensions(inventory.extensions(answer), asked_at)
+    session = client.session_number
+    board.set_extensions(
+        inventory.extensions(answer),
+        asked_at,
+        # In a new session reports may have been missed before it.
+        continuous=board.listed_in_session == session,
+    )
+    board.listed_in_session = session
 
 
 async def _read_trunks(client: YeastarClient, board: Switchboard) -> None:

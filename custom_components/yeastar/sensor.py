@@ -20,6 +20,7 @@ from .devices import EXTENSION, QUEUE, TRUNK
 from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity
 from .listeners import PBX
 from .pbx.calls import Step, Transition
+from .pbx.delivery import Delivery
 from .pbx.inventory import ExtensionStatus, TrunkStatus
 from .switchboard import as_dict
 
@@ -82,13 +83,13 @@ class EventDeliverySensor(PbxEntity, SensorEntity):
 
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_entity_category = EntityCategory.DIAGNOSTIC
-    _attr_options = ["working", "unproven", "failing"]
+    _attr_options = list(Delivery)
 
     @property
     @override
     def native_value(self) -> str:
-        """Return what the reports prove: nothing before the first one came."""
-        return "working" if self._board.last_report_at else "unproven"
+        """Return what reports and readings together prove."""
+        return self._board.delivery.state
 
 
 class ActiveCallsSensor(PbxEntity, SensorEntity):

@@ -13,6 +13,7 @@ from .const import DOMAIN, EVENT_CALL, EVENT_REPORT
 from .devices import EXTENSION, QUEUE, TRUNK, Devices
 from .listeners import PBX, Listeners, extension_key, queue_key, trunk_key
 from .pbx.calls import TERMINAL, Call, CallTracker, Outcome, Transition
+from .pbx.delivery import DeliveryWatch
 from .pbx.inventory import (
     Directory,
     Extension,
@@ -61,6 +62,7 @@ class Switchboard:
         self.serial = serial
         self.directory = Directory()
         self.trunks: dict[str, Trunk] = {}
+        self.listed_in_session: int | None = None
         self.queue_names: dict[str, str] = {}
         self.voicemails: dict[str, int] | None = None
         self.calls = CallTracker(self.directory)
@@ -70,7 +72,7 @@ class Switchboard:
         self.called: Listeners[Transition] = Listeners()
         self.reports: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
-        self.last_report_at: datetime | None = None
+        self.delivery = DeliveryWatch()
         self._mask = Mask(self.directory.is_inside) if mask_numbers else None
         self._heard_of: dict[str, datetime] = {}
         self._shown_calls = 0
@@ -87,7 +89,7 @@ class Switchboard:
     def take(self, report: Report) -> None:
         """Take a report in: to the bus, to the calls, to whom it concerns."""
         now = dt_util.utcnow()
-        first, self.last_report_at = self.last_report_at is None, now
+        proven = self.delivery.heard(now)
         self.reports[report.type if report.known else "unknown"] += 1
         payload = report.payload
         if self._mask is not None:
@@ -108,7 +110,7 @@ class Switchboard:
             self.handle(self.calls.take(report, now), now)
             if report.type == "call_status":
                 self._take_hold(report.payload)
-        if first:
+        if proven:
             self.changed.tell(PBX)
 
     @callback
@@ -130,18 +132,27 @@ class Switchboard:
 
     @callback
     def set_extensions(
-        self, extensions: dict[str, Extension], asked_at: datetime
+        self, extensions: dict[str, Extension], asked_at: datetime, *, continuous: bool
     ) -> None:
-        """Take in a list of extensions that was asked for at `asked_at`.
+        """Take in a list of extensions.
 
-        What a report said since then is newer than the list.
+        Args:
+            extensions: from number to extension; is changed and kept.
+            asked_at: when the list was asked for; what a report said since then is
+                newer than the list.
+            continuous: whether reports should have told all changes since the last
+                list; not so after a gap.
         """
         old = self.directory.extensions
         for number, extension in extensions.items():
             heard = self._heard_of.get(number)
             known = old.get(number)
-            if known is not None and heard is not None and heard >= asked_at:
+            if known is None:
+                continue
+            if heard is not None and heard >= asked_at:
                 extensions[number] = Extension(number, extension.name, known.status)
+            elif continuous and _reported_differently(known.status, extension.status):
+                self.delivery.missed(dt_util.utcnow())
         self.directory.extensions = extensions
         for number in [number for number in self._heard_of if number not in extensions]:
             del self._heard_of[number]
@@ -278,6 +289,19 @@ class Switchboard:
         self._cancel_expiry = None
         now = dt_util.utcnow()
         self.handle(self.calls.expire(now), now)
+
+
+def _reported_differently(
+    old: ExtensionStatus | None, new: ExtensionStatus | None
+) -> bool:
+    """Tell whether an `ExtensionStatus` report lies between two states.
+
+    There is none for being held (5.1).
+    """
+    if old is None or new is None:
+        return False
+    in_call = (ExtensionStatus.BUSY, ExtensionStatus.ON_HOLD)
+    return old is not new and not (old in in_call and new in in_call)
 
 
 def as_dict(call: Call) -> dict[str, Any]:

@@ -338,3 +338,28 @@ def test_an_accepted_call_is_a_call(pbx: Line) -> None:
     assert [call.caller_number for call in pbx.calls.active] == [OUTSIDE]
     pbx.status(9, caller("ALERT"), phone("1001", "RING"))
     assert pbx.steps == [(9, "ringing")]
+
+
+def test_who_is_called_into_a_conference_by_the_api_answers_nobody(pbx: Line) -> None:
+    pbx.status(0, phone("1001", "RING"))
+    first = phone("1001", "ANSWERED", path=ROOM)
+    pbx.event(5, "ConferenceStatus", first, phone("1002", "ANSWERED", path=ROOM))
+    assert pbx.steps == []
+
+
+def test_a_group_that_is_busy_outweighs_the_phone_that_lost(pbx: Line) -> None:
+    pbx.status(0, caller("ALERT", to=GROUP), phone("1001", "RING", path=GROUP))
+    pbx.status(9, caller("BYE", to=GROUP), phone("1001", "BYE", path=GROUP))
+    pbx.cdr(9, "Inbound", "NO ANSWER", to="6200(1001)", whole=9, talk=0)
+    pbx.cdr(9, "Inbound", "BUSY", to=GROUP, whole=9, talk=0)
+    assert pbx.steps == [(0, "ringing"), (9, "missed")]
+    assert pbx.end.outcome is Outcome.BUSY
+
+
+def test_a_caller_who_leaves_during_a_transfer_ends_the_call(pbx: Line) -> None:
+    answer(pbx)
+    pbx.status(20, caller("ANSWERED"), phone("1001", "BYE"), phone("1002", "RING"))
+    pbx.status(21, caller("BYE"), phone("1002", "RING"))
+    pbx.cdr(21, whole=21, talk=11)
+    assert pbx.steps == [*STORY[:2], (21, "ended")]
+    assert pbx.end.talk_seconds == 11

@@ -57,9 +57,9 @@ async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> N
                 _LOGGER.debug("Asking about a call was declined: %s", error)
                 continue
             now = dt_util.utcnow()
-            if told := board.calls.gone(call_id, now):
-                board.delivery.missed(now)
-            board.handle(told, now)
+            # It has ended, and no report told that anybody hung up.
+            board.delivery.missed(now)
+            board.handle(board.calls.gone(call_id, now), now)
 
 
 async def _read_extensions(client: YeastarClient, board: Switchboard) -> None:

@@ -45,7 +45,13 @@ from .const import (
     DOMAIN,
 )
 from .coordinator import LOGOUT_TIMEOUT, access_to, create_client
-from .event_target import BaseUrl, EventTargets, automatic_base_url, speaks_only_https
+from .event_target import (
+    BaseUrl,
+    EventTargets,
+    automatic_base_url,
+    is_host,
+    speaks_only_https,
+)
 from .pbx import certificate
 from .pbx.certificate import Certificate
 from .pbx.client import Access
@@ -227,6 +233,8 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
         Afterwards `_certificate` is the one that somebody has to confirm, or None.
         """
         self._certificate = None
+        if not is_host(self._data[CONF_HOST]):
+            return {"base": "cannot_connect"}
         if not self._data[CONF_SSL]:
             self._data[CONF_FINGERPRINT] = None
             return {}

@@ -39,10 +39,7 @@ class BaseUrl:
             or len(host) > 253
         ):
             raise ValueError("not a base URL")
-        address = _address(host)
-        if address is None and not _HOST_NAME.fullmatch(host):
-            raise ValueError("not a host name")
-        if address is not None and ip_address(address).is_unspecified:
+        if not is_host(host):
             raise ValueError("not the address of a machine")
         return cls(parts.scheme, host, port)
 
@@ -110,6 +107,13 @@ def automatic_base_url(hass: HomeAssistant, local_address: str | None) -> str:
     """Return the automatic address as the user would type it."""
     scheme = "https" if speaks_only_https(hass) else "http"
     return f"{scheme}://{_bracketed(local_address or '?')}:{own_port(hass)}"
+
+
+def is_host(text: str) -> bool:
+    """Tell whether this can be the name or the address of a machine."""
+    if (address := _address(text)) is None:
+        return _HOST_NAME.fullmatch(text) is not None
+    return not ip_address(address).is_unspecified
 
 
 def _address(host: str) -> str | None:

@@ -379,6 +379,50 @@ async def test_new_credentials_end_a_reauthentication(
     assert loaded.state is ConfigEntryState.LOADED
 
 
+async def test_a_pbx_that_is_away_is_told_during_a_reauthentication(
+    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
+) -> None:
+    result = await loaded.start_reauth_flow(hass)
+    credentials = {"username": pbx.username, "password": pbx.password}
+    await pbx.go_down()
+    result = await submit(hass, result["flow_id"], credentials)
+    assert result["errors"] == {"base": "cannot_connect"}
+    await pbx.come_up()
+    result = await submit(hass, result["flow_id"], credentials)
+    assert result["reason"] == "reauth_successful"
+
+
+async def test_a_silent_pbx_does_not_keep_the_flow_from_going_on(
+    hass: HomeAssistant, pbx: Simulator, frozen: FrozenDateTimeFactory
+) -> None:
+    pbx.faults.add(Fault.SLOW, count=None, endpoint="logout")
+    flow_id = await start(hass)
+    submitting = hass.async_create_task(
+        hass.config_entries.flow.async_configure(flow_id, form(pbx))
+    )
+    waited = 0
+    while not submitting.done():
+        for _ in range(200):
+            await asyncio.sleep(0)
+        frozen.tick(1)
+        waited += 1
+    result = await submitting
+    assert result["step_id"] == "certificate"
+    assert waited <= 8
+    pbx.faults.clear()
+
+
+async def test_a_pasted_address_with_an_impossible_port_is_told(
+    hass: HomeAssistant, plain: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow_id = await start(hass)
+    result = await submit(
+        hass, flow_id, form(plain, host="http://127.0.0.1:99999/", ssl=False)
+    )
+    assert result["errors"] == {"base": "cannot_connect"}
+    await finish(hass, flow_id, plain)
+
+
 async def test_a_reauthentication_of_another_pbx_is_refused(
     hass: HomeAssistant, http: None, socket_enabled: None
 ) -> None:

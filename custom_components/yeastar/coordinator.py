@@ -42,7 +42,7 @@ from .pbx.delivery import Delivery
 from .pbx.errors import InvalidAuthError, PbxError
 from .pbx.models import Device, pbx_zone
 from .pbx.reports import Report
-from .poll_plan import ESSENTIAL, TOLERANCE, Poll, PollPlan
+from .poll_plan import ESSENTIAL, HOUR, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
 from .readings import ask_about_silent_calls, read
 from .switchboard import Switchboard
@@ -120,6 +120,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self._failures = 0
         self._session = 0
         self._heartbeat_at: float | None = None
+        self._mended_at: float | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._tick_at = math.inf
         self._running: asyncio.Task[None] | None = None
@@ -203,15 +204,21 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         return device
 
     async def _mend_delivery(self) -> None:
-        """Open a new session, in case the PBX has only forgotten where to report."""
-        _LOGGER.warning(
-            "The PBX's reports do not arrive, although it answers. Logging in again"
-        )
+        """Say so, and open a new session: perhaps the PBX only forgot its target."""
         self.switchboard.changed.tell(PBX)
         repairs.tell_of_failing_delivery(
             self.hass,
             self.config_entry,
             automatic_base_url(self.hass, self.client.local_address),
+        )
+        now = time.monotonic()
+        if self._mended_at is not None and now - self._mended_at < HOUR:
+            # It did not help lately. Lists that contradict reports for ever must not
+            # become logins for ever.
+            return
+        self._mended_at = now
+        _LOGGER.warning(
+            "The PBX's reports do not arrive, although it answers. Logging in again"
         )
         await self.client.logout()
         await self._heartbeat()

@@ -65,6 +65,18 @@ async def test_a_change_that_was_not_reported_is_noticed_and_mended(
     assert issues(hass) == []
 
 
+async def test_lists_that_contradict_reports_do_not_become_a_login_storm(
+    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+) -> None:
+    words = ("Ringing", "Busy")
+    for number in range(48):
+        # Reported, but never in the list.
+        report = {"event": "ExtensionStatus", "extension": "1000", "sn": pbx.serial}
+        await pbx.emit({**report, "status": words[number % 2]})
+        await wait(10 * MINUTE, step=MINUTE)
+    assert len(pbx.requests_of("login")) <= 1 + 8
+
+
 async def test_a_late_report_is_no_lost_one(
     hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
 ) -> None:

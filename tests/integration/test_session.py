@@ -83,14 +83,7 @@ async def test_two_days_with_reboots_and_forgotten_sessions(
             losses += 1
         for quarter in range(4):
             status = ("Ringing", "Busy", "Registered", "Unregistered")[quarter]
-            await pbx.emit(
-                {
-                    "event": "ExtensionStatus",
-                    "extension": "1000",
-                    "status": status,
-                    "sn": pbx.serial,
-                }
-            )
+            pbx.set_extension_status("1000", status)
             await pbx.idle()
             await wait(15 * MINUTE, step=MINUTE)
             used = [session.last_used for session in pbx.tokens.values()]

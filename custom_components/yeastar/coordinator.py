@@ -140,10 +140,10 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     @callback
     def _register_pbx(self, device: Device | None) -> None:
         """Put the PBX into the device registry."""
-        details: dict[str, Any] = {}
+        details: dict[str, Any] = {"default_name": self.config_entry.title}
         if device is not None:
             details = {
-                "name": device.name or None,
+                "name": device.name or self.config_entry.title,
                 "model": device.name.removeprefix(MANUFACTURER).strip() or None,
                 "sw_version": device.firmware,
                 "hw_version": device.hardware,

@@ -5,6 +5,7 @@ Started by `scripts/demo`, which has prepared the environments.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+import logging
 import signal
 import sys
 import time
@@ -187,6 +188,9 @@ async def demonstrate(server: HomeAssistantServer, checking: bool) -> None:
 
 async def run(checking: bool) -> int:
     """Demonstrate until done, failed or interrupted; return the exit code."""
+    # It warns of peers that hang up right after the handshake, as somebody does who
+    # only looks at the certificate.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     loop = asyncio.get_running_loop()
     this = asyncio.current_task()
     assert this is not None

@@ -203,8 +203,10 @@ class Switchboard:
     def _take_status(self, payload: dict[str, Any], now: datetime) -> None:
         """Take in what an extension does now (event-ExtensionStatus.html)."""
         number = payload.get("extension")
-        known = self.directory.extensions.get(number) if number else None
-        if number is None or known is None:
+        if not isinstance(number, str):
+            return
+        known = self.directory.extensions.get(number)
+        if known is None:
             # New since the last list; an invented one would find nothing there.
             self._want(Poll.EXTENSIONS, 1.0)
             return
@@ -214,7 +216,7 @@ class Switchboard:
     @callback
     def _take_hold(self, payload: dict[str, Any]) -> None:
         """Take in who is held; extensions have no report of their own for it."""
-        for member in payload["members"]:
+        for member in payload.get("members", ()):
             number = member.get("number")
             if member["kind"] != "ext" or number is None:
                 continue

@@ -278,6 +278,10 @@ def members_of(value: object) -> list[dict[str, Any]]:
         if kind in MEMBER_KINDS
         for party in _items(parties)
     ]
+    for member in members:
+        # Nothing of a member has parts (5.2); whoever relies on that may do so.
+        for key in [k for k, v in member.items() if isinstance(v, list | dict)]:
+            del member[key]
     if len(members) > MOST_MEMBERS:
         raise MalformedReportError("too many members")
     return members

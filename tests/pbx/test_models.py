@@ -147,6 +147,13 @@ def test_a_queue_is_read_with_its_name() -> None:
     }
 
 
+@pytest.mark.parametrize("count", ["9" * 5000, "-1", "many", None, [], "1.5"])
+def test_a_count_that_is_none_is_counted_anew(count: object) -> None:
+    status = {"callercount": count, "callers": [{"callernum": "1"}]}
+    answer = {"queues": [{"number": "6700", "queuestatus": [status]}]}
+    assert inventory.queues(answer, {})["6700"].waiting == 1
+
+
 def test_unread_voicemails_are_counted() -> None:
     answer = {
         "voicemails": [

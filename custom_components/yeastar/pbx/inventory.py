@@ -172,7 +172,8 @@ def queues(answer: dict[str, Any], names: dict[str, str]) -> dict[str, Queue]:
         if status is not None:
             count = text(status.get("callercount"))
             callers = len(records(status.get("callers")))
-            waiting = int(count) if count.isdecimal() else callers
+            sane = count.isdecimal() and len(count) < 7
+            waiting = int(count) if sane else callers
             available = sum(
                 # 1 is Asterisk's "not in use".
                 text(agent.get("agentstatus")) == "1"

@@ -39,27 +39,69 @@ async def read(poll: Poll, client: YeastarClient, board: Switchboard) -> None:
 
 
 async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> None:
-    """Ask about calls of which nothing was heard for long, whether they still run."""
+    """Ask about calls of which nothing was heard for long, whether they still run.
+
+    `call/query` lists no internal calls (6.6), and whether it knows one by its id
+    is not said; what it does not know is looked for at the call's extensions.
+    """
     for call_id in board.calls.silent(dt_util.utcnow())[:MOST_CALLS_ASKED]:
         try:
-            answer = await client.request("call/query", {"callid": call_id})
-            now = dt_util.utcnow()
-            for call in inventory.running_calls(answer):
-                if text(call.get("callid")) == call_id:
-                    members = members_of(call.get("members"))
-                    board.handle(board.calls.confirm(call_id, members, now), now)
-        except TokenRejectedError:
-            raise
+            members = await _members_of_call(client, board, call_id)
         except MalformedReportError as error:
             _LOGGER.debug("Asking about a call brought something odd: %s", error)
+            continue
+        except TokenRejectedError:
+            raise
         except RefusedError as error:
-            if error.reason != "call_unknown":
-                _LOGGER.debug("Asking about a call was declined: %s", error)
-                continue
-            now = dt_util.utcnow()
+            _LOGGER.debug("Asking about a call was declined: %s", error)
+            continue
+        now = dt_util.utcnow()
+        if members is None:
             # It has ended, and no report told that anybody hung up.
             board.delivery.missed(now)
             board.handle(board.calls.gone(call_id, now), now)
+        else:
+            board.handle(board.calls.confirm(call_id, members, now), now)
+
+
+async def _members_of_call(
+    client: YeastarClient, board: Switchboard, call_id: str
+) -> list[dict[str, Any]] | None:
+    """Return who takes part in a call, None if the PBX does not know it any more."""
+    try:
+        answer = await client.request("call/query", {"callid": call_id})
+    except RefusedError as error:
+        if error.reason != "call_unknown":
+            raise
+    else:
+        if (members := _find_call(answer, call_id)) is not None:
+            return members
+    numbers = [
+        number
+        for call in board.calls.active
+        if call.call_id == call_id
+        for number in call.extensions
+    ]
+    if not numbers:
+        return None
+    try:
+        answer = await client.request(
+            "extension/query_call", {"number": ",".join(numbers)}
+        )
+    except TokenRejectedError:
+        raise
+    except RefusedError:
+        # Firmware before 2020-11-09 (7.3): the first answer has to do.
+        return None
+    return _find_call(answer, call_id)
+
+
+def _find_call(answer: dict[str, Any], call_id: str) -> list[dict[str, Any]] | None:
+    """Return the members of one call of an answer, None if it is not in there."""
+    for call in inventory.running_calls(answer):
+        if text(call.get("callid")) == call_id:
+            return members_of(call.get("members"))
+    return None
 
 
 async def _read_extensions(client: YeastarClient, board: Switchboard) -> None:

@@ -444,6 +444,38 @@ async def test_a_call_whose_end_was_lost_is_closed_by_asking(
     assert value(hass, "sensor.1001_erwin_co_status") == "idle"
 
 
+async def test_an_internal_call_is_not_ended_because_one_query_does_not_know_it(
+    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+) -> None:
+    pbx.faults.add(Fault.ERRNO, count=None, endpoint="call/query", errno=10005)
+    call = await pbx.calls.internal("1000", "1001")
+    await call.ring()
+    await call.answer(by="1001")
+    await heard(hass, pbx)
+    await wait(10 * MINUTE)
+    assert value(hass, "sensor.yeastar_s100_active_calls") == "1"
+    pbx.delivery.drop()
+    await call.hang_up(by="1000")
+    await wait(5 * MINUTE)
+    assert value(hass, "sensor.yeastar_s100_active_calls") == "0"
+
+
+async def test_firmware_that_cannot_list_an_extensions_calls_ends_them_too(
+    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+) -> None:
+    pbx.faults.add(
+        Fault.ERRNO, count=None, endpoint="extension/query_call", errno=10003
+    )
+    call = await pbx.calls.inbound("siptrunk", "0301111111", "5551000", to="1001")
+    await call.ring()
+    await call.answer(by="1001")
+    await heard(hass, pbx)
+    pbx.delivery.drop()
+    await call.hang_up(by="1001")
+    await wait(5 * MINUTE)
+    assert value(hass, "sensor.yeastar_s100_active_calls") == "0"
+
+
 async def test_a_held_party_is_shown_as_held(
     hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
 ) -> None:

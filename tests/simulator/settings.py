@@ -156,6 +156,10 @@ class Settings:
     transport: str = "HTTP"
     # Hours east of Greenwich of the PBX's local time.
     utc_offset: float = 8.0
+    # Name of a zone with daylight saving, used instead of the offset.
+    zone: str = ""
+    # Seconds that the PBX's clock is fast.
+    clock_fast: float = 0.0
     uptime: float = 1979.0
     maximum_extensions: int = 500
     # Firmware without API 2.0.0: every v2 request fails (protocol.md 7.1).

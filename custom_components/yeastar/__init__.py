@@ -7,13 +7,16 @@ from homeassistant.core import Event, HomeAssistant
 from homeassistant.util.network import is_local
 
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
+from .history import CallHistory, async_remove_history
 
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
     """Connect to the PBX and open the webhook for its reports."""
-    coordinator = YeastarCoordinator(hass, entry)
+    history = CallHistory(hass, entry.entry_id)
+    await history.async_load()
+    coordinator = YeastarCoordinator(hass, entry, history)
 
     async def stop(_event: Event) -> None:
         await coordinator.async_shutdown()
@@ -35,6 +38,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> b
 async def async_unload_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
     """Take the entities away; the rest goes by the entry's own clean-up."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> None:
+    """Forget the calls of a PBX that is no longer wanted."""
+    await async_remove_history(hass, entry.entry_id)
 
 
 def _is_private(host: str | None) -> bool:

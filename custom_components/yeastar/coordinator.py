@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import datetime
 import logging
 import math
 import time
@@ -27,8 +27,10 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from . import repairs
+from .catch_up import catch_up
 from .const import (
     CONF_BASE_URL,
+    CONF_CATCH_UP,
     CONF_FINGERPRINT,
     CONF_MASK_NUMBERS,
     DOMAIN,
@@ -36,13 +38,15 @@ from .const import (
     MANUFACTURER,
 )
 from .event_target import EventTargets, automatic_base_url
+from .history import CallHistory
 from .listeners import PBX
 from .pbx.client import Access, YeastarClient
+from .pbx.clock import PbxClock
 from .pbx.delivery import Delivery
 from .pbx.errors import InvalidAuthError, PbxError
-from .pbx.models import Device, pbx_zone
-from .pbx.reports import Report
-from .poll_plan import ESSENTIAL, HOUR, TOLERANCE, Poll, PollPlan
+from .pbx.models import Device
+from .pbx.reports import MalformedReportError, Report
+from .poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
 from .readings import ask_about_silent_calls, read
 from .switchboard import Switchboard
@@ -54,6 +58,10 @@ TICK: Final = 60.0
 # A PBX takes some minutes to start; asking a closed port costs nobody anything.
 RETRY_DELAYS: Final = (10.0, 20.0, 40.0, 60.0)
 LOGOUT_TIMEOUT: Final = 5
+# How soon the call log is read again: when it could not be read, or is all there is
+# because no reports arrive; when a call had ended only just; when reports arrive anew.
+LOG_AGAIN: Final = 5 * MINUTE
+LOG_FRESH: Final = 30.0
 
 type YeastarConfigEntry = ConfigEntry[YeastarCoordinator]
 
@@ -79,13 +87,15 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         client: speaks to the PBX.
         switchboard: what is known of it.
         receiver: hears what it says by itself.
-        zone: of the PBX's clock.
+        clock: of the PBX.
     """
 
     config_entry: YeastarConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: YeastarConfigEntry) -> None:
-        """Prepare; nothing is sent yet."""
+    def __init__(
+        self, hass: HomeAssistant, entry: YeastarConfigEntry, history: CallHistory
+    ) -> None:
+        """Prepare; nothing is sent yet. `history` is loaded."""
         super().__init__(
             hass, _LOGGER, config_entry=entry, name=DOMAIN, update_interval=None
         )
@@ -100,11 +110,14 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             access=access_to(hass, entry.data[CONF_HOST]),
         )
         self.plan = PollPlan()
+        self.history = history
+        self._catch_up = entry.options.get(CONF_CATCH_UP, True)
         self.switchboard = Switchboard(
             hass,
             entry_id=entry.entry_id,
             serial=self.serial,
             mask_numbers=entry.options.get(CONF_MASK_NUMBERS, False),
+            history=history,
             want=self.want,
         )
         self.receiver = ReportReceiver(
@@ -112,9 +125,9 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             webhook_id=entry.data[CONF_WEBHOOK_ID],
             serial=self.serial,
             accept=self._take_report,
-            zone=lambda: self.zone,
+            zone=lambda: self.clock.zone,
         )
-        self.zone: tzinfo = dt_util.get_default_time_zone()
+        self.clock = PbxClock(dt_util.get_default_time_zone())
         self._register_pbx(None)
         self._told_connected = False
         self._failures = 0
@@ -195,6 +208,9 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 continue
             if poll is Poll.DEVICE:
                 device = await self._read_device()
+            elif poll is Poll.CALL_LOG:
+                await self._read_call_log()
+                continue
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
@@ -203,9 +219,31 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             await self._mend_delivery()
         return device
 
+    async def _read_call_log(self) -> None:
+        """Tell the calls that nobody reported; a log that fails costs nothing else."""
+        now = dt_util.utcnow()
+        again: float | None = None
+        if not self._catch_up:
+            self.history.skip_to(now)
+        else:
+            try:
+                if await catch_up(self.client, self.switchboard, self.clock, now):
+                    again = LOG_FRESH
+            except InvalidAuthError:
+                raise
+            except (PbxError, MalformedReportError) as error:
+                _LOGGER.debug("The call log could not be read: %s", error)
+                again = LOG_AGAIN
+        if self.switchboard.delivery.state is Delivery.FAILING:
+            again = LOG_AGAIN
+        self.plan.done(Poll.CALL_LOG, time.monotonic())
+        if again is not None:
+            self.plan.hasten(Poll.CALL_LOG, time.monotonic(), again)
+
     async def _mend_delivery(self) -> None:
         """Say so, and open a new session: perhaps the PBX only forgot its target."""
         self.switchboard.changed.tell(PBX)
+        self.plan.hasten(Poll.CALL_LOG, time.monotonic())
         repairs.tell_of_failing_delivery(
             self.hass,
             self.config_entry,
@@ -230,7 +268,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             raise UpdateFailed(
                 translation_domain=DOMAIN, translation_key="wrong_device"
             )
-        self.zone = pbx_zone(
+        self.clock = PbxClock.read(
             device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
         )
         self._register_pbx(device)
@@ -311,6 +349,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self.switchboard.take(report)
         if failing:
             repairs.delivery_works(self.hass, self.config_entry)
+            self.want(Poll.CALL_LOG, LOG_FRESH)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
             self._heartbeat_at = None
@@ -322,6 +361,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         await super().async_shutdown()
         self._unschedule()
         self.switchboard.stop()
+        await self.history.async_save()
         repairs.delivery_works(self.hass, self.config_entry)
         if self._running is not None:
             self._running.cancel()

@@ -37,7 +37,7 @@ async def async_get_config_entry_diagnostics(
             "firmware": coordinator.data.firmware,
             "hardware": coordinator.data.hardware,
             "system_time": coordinator.data.system_time,
-            "zone": str(coordinator.zone),
+            "zone": str(coordinator.clock.zone),
         },
         "session": {
             "connected": coordinator.last_update_success,

@@ -6,11 +6,11 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .call_data import as_dict
 from .coordinator import YeastarConfigEntry
 from .devices import EXTENSION, QUEUE
 from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity
 from .pbx.calls import Step, Transition
-from .switchboard import as_dict
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0

@@ -167,6 +167,31 @@ async def _read_line_calls(client: YeastarClient, board: Switchboard) -> None:
         _adopt(board, await client.request("call/query", {"type": direction}))
 
 
+async def running_call_ids(client: YeastarClient) -> set[str]:
+    """Return the ids of all calls that go on.
+
+    Raises:
+        RefusedError: the PBX cannot list them.
+        PbxError: it cannot be asked now.
+    """
+    asked = (
+        ("extension/query_call", {"number": "all"}),
+        ("call/query", {"type": "inbound"}),
+        ("call/query", {"type": "outbound"}),
+    )
+    found: set[str] = set()
+    for endpoint, parameters in asked:
+        try:
+            answer = await client.request(endpoint, parameters)
+        except RefusedError as error:
+            # How an empty list is said is not documented for `call/query` (6.6).
+            if error.reason != "call_unknown":
+                raise
+            continue
+        found |= {text(one.get("callid")) for one in inventory.running_calls(answer)}
+    return found
+
+
 def _adopt(board: Switchboard, answer: dict[str, Any]) -> None:
     """Take in the calls of an answer that are not known yet."""
     now = dt_util.utcnow()

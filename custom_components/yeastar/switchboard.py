@@ -1,7 +1,7 @@
 """The picture of the PBX: what reports and readings say, for entities and the bus."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +9,12 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_at
 from homeassistant.util import dt as dt_util
 
+from .call_data import as_dict
 from .const import DOMAIN, EVENT_CALL, EVENT_REPORT
 from .devices import EXTENSION, QUEUE, TRUNK, Devices
+from .history import CallHistory
 from .listeners import PBX, Listeners, extension_key, queue_key, trunk_key
+from .pbx.call_records import CallRecord
 from .pbx.calls import TERMINAL, Call, CallTracker, Outcome, Transition
 from .pbx.delivery import DeliveryWatch
 from .pbx.inventory import (
@@ -45,6 +48,7 @@ class Switchboard:
         entry_id: str,
         serial: str,
         mask_numbers: bool,
+        history: CallHistory,
         want: Callable[[Poll, float], None],
     ) -> None:
         """Start with an empty picture.
@@ -54,6 +58,7 @@ class Switchboard:
             entry_id: of the PBX's entry.
             serial: of the PBX.
             mask_numbers: show only the last three digits of outside numbers.
+            history: of the calls that were told, loaded.
             want: asks for a reading in so many seconds.
         """
         self._hass = hass
@@ -65,8 +70,8 @@ class Switchboard:
         self.listed_in_session: int | None = None
         self.queue_names: dict[str, str] = {}
         self.voicemails: dict[str, int] | None = None
-        self.calls = CallTracker(self.directory)
-        self.last_call: Call | None = None
+        self.history = history
+        self.calls = CallTracker(self.directory, history.told)
         self.devices = Devices(hass, entry_id, serial)
         self.changed: Listeners[()] = Listeners()
         self.called: Listeners[Transition] = Listeners()
@@ -122,6 +127,21 @@ class Switchboard:
             self._shown_calls = self.calls.active_count
             self.changed.tell(PBX)
         self._plan_expiry(now)
+
+    @callback
+    def tell_found(self, call: Call, records: Iterable[CallRecord]) -> None:
+        """Tell the end of a call that the PBX's call log has and nobody reported."""
+        now = dt_util.utcnow()
+        self.handle([self.calls.found_over(call, records, now)], now)
+
+    @property
+    def last_call(self) -> Call | None:
+        """Return the call that ended last, as it may be shown."""
+        call = self.history.last_call
+        if call is None or self._mask is None:
+            return call
+        # It may have been told before numbers were to be hidden.
+        return self._mask.call(call)
 
     @callback
     def stop(self) -> None:
@@ -247,7 +267,7 @@ class Switchboard:
         call = transition.call
         self.told[transition.step] += 1
         if transition.step in TERMINAL:
-            self.last_call = call
+            self.history.note(transition, dt_util.utcnow())
             if call.outcome is Outcome.VOICEMAIL:
                 self._want(Poll.VOICEMAILS, AFTER_CALL)
             if any(self._seems_in_call(number) for number in call.extensions):
@@ -304,32 +324,3 @@ def _reported_differently(
         return False
     in_call = (ExtensionStatus.BUSY, ExtensionStatus.ON_HOLD)
     return old is not new and not (old in in_call and new in in_call)
-
-
-def as_dict(call: Call) -> dict[str, Any]:
-    """Return a call as the contract's section 5 writes it."""
-    return {
-        "call_id": call.call_id,
-        "direction": call.direction,
-        "caller_number": call.caller_number,
-        "caller_name": call.caller_name,
-        "called_number": call.called_number,
-        "did_number": call.did_number,
-        "trunk": call.trunk,
-        "path": call.path,
-        "extensions": list(call.extensions),
-        "answered_by": call.answered_by,
-        "started_at": _iso(call.started_at),
-        "answered_at": _iso(call.answered_at),
-        "ended_at": _iso(call.ended_at),
-        "ring_seconds": call.ring_seconds,
-        "talk_seconds": call.talk_seconds,
-        "outcome": call.outcome,
-        "recording": call.recording,
-        "late": call.late,
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    """Return a time as text."""
-    return moment.isoformat() if moment is not None else None

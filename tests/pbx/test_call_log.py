@@ -11,7 +11,11 @@ from custom_components.yeastar.pbx import call_log
 from custom_components.yeastar.pbx.call_log import calls_of, read_call_log
 from custom_components.yeastar.pbx.client import YeastarClient
 from custom_components.yeastar.pbx.clock import PbxClock
-from custom_components.yeastar.pbx.errors import NotReadyError, RefusedError
+from custom_components.yeastar.pbx.errors import (
+    NotReadyError,
+    NotYeastarError,
+    RefusedError,
+)
 from custom_components.yeastar.pbx.inventory import Directory, Extension
 from custom_components.yeastar.pbx.models import EventTarget
 from tests.simulator import Fault, ManualClock, Readings, Settings, Simulator
@@ -234,15 +238,19 @@ ROW = "1772442000.1,2026-03-02 09:00:00,0301,1001,12,0,NO ANSWER,Inbound"
         (f"{HEADER}\n{'x' * 200_000}\n{ROW}", 1),
         (f"{HEADER}\n{'9' * 200}.1,2026-03-02 09:00:00,a,b,1,2,X,Y\n{ROW}", 1),
         (f"{HEADER}\n{ROW},more,columns\n", 1),
-        ("<html>no</html>", 0),
-        ("callid\n1", 0),
+        (HEADER, 0),
         ("", 0),
-        ("\0\0\0", 0),
     ],
 )
 def test_odd_files_give_what_can_be_read(content: str, found: int) -> None:
     records = call_log._parse(content.encode(), PbxClock(UTC))
     assert len(records) == found
+
+
+@pytest.mark.parametrize("content", ["<html>no</html>", "callid\n1", "\0\0\0"])
+def test_another_file_is_no_empty_log(content: str) -> None:
+    with pytest.raises(NotYeastarError):
+        call_log._parse(content.encode(), PbxClock(UTC))
 
 
 def test_bytes_of_another_encoding_do_not_cost_the_file() -> None:

@@ -239,8 +239,9 @@ class PbxState:
     def local(self, moment: float | None = None) -> dt.datetime:
         """Return PBX local time, without zone as the PBX tells it."""
         seconds = self.now() if moment is None else moment
-        utc = dt.datetime.fromtimestamp(seconds + self.settings.clock_fast, dt.UTC)
-        return (utc + dt.timedelta(hours=self.utc_offset(moment))).replace(tzinfo=None)
+        seconds += self.settings.clock_fast
+        utc = dt.datetime.fromtimestamp(seconds, dt.UTC)
+        return (utc + dt.timedelta(hours=self.utc_offset(seconds))).replace(tzinfo=None)
 
     def utc_offset(self, moment: float | None = None) -> float:
         """Return how many hours local time is ahead of UTC."""

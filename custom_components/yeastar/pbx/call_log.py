@@ -18,7 +18,7 @@ from .call_records import record_of
 from .calls import LONGEST_ID
 from .client import YeastarClient
 from .clock import PbxClock
-from .errors import NoFileError, RefusedError
+from .errors import NoFileError, NotYeastarError, RefusedError
 from .models import text
 from .reports import MalformedReportError, understand
 
@@ -27,7 +27,7 @@ LONGEST_SPAN = timedelta(days=1)
 # api_error_code.html: "no CDR" is a failure, not an empty file.
 _NO_RECORDS = "no_call_records"
 _LINK_INVALID = "download_link_invalid"
-_COLUMNS = frozenset({"callid", "timestart", "callfrom", "callto", "status"})
+_COLUMNS = frozenset({"callid", "timestart"})
 
 type CallLogRecord = dict[str, Any]
 
@@ -88,7 +88,11 @@ async def _download(client: YeastarClient, asked: dict[str, str]) -> bytes:
 
 
 def _parse(content: bytes, clock: PbxClock) -> list[CallLogRecord]:
-    """Return the records of a CSV file; what is not a record is left out."""
+    """Return the records of a CSV file; what is not a record is left out.
+
+    Raises:
+        NotYeastarError: it is something else.
+    """
     # A name in another encoding must not cost the whole file.
     rows = csv.reader(io.StringIO(content.decode("utf-8-sig", errors="replace")))
     found: list[CallLogRecord] = []
@@ -97,7 +101,8 @@ def _parse(content: bytes, clock: PbxClock) -> list[CallLogRecord]:
         if not columns:
             columns = [name.strip().lower() for name in row]
             if not _COLUMNS.issubset(columns):
-                return []
+                # Another page with HTTP 200 is no empty log.
+                raise NotYeastarError("the file is not a call log")
             continue
         if record := _record(dict(zip(columns, row, strict=False)), clock):
             found.append(record)

@@ -1,0 +1,102 @@
+"""Tell the calls of a gap: found in the PBX's own records, each once, in order."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+import logging
+
+from .pbx.call_log import LONGEST_SPAN, CallLogRecord, calls_of, ended_at, read_call_log
+from .pbx.call_records import record_of
+from .pbx.client import YeastarClient
+from .pbx.clock import PbxClock, began_by_id
+from .readings import running_call_ids
+from .switchboard import Switchboard
+
+_LOGGER = logging.getLogger(__name__)
+
+# A call that ended just now is told by its reports, which may be on their way.
+_FRESH = timedelta(seconds=20)
+# The PBX's clock may be changed, and its zone be another than it seems.
+_UNCERTAIN = timedelta(hours=1)
+# Ids begin with a time if that of the last call seen to begin did, about.
+_PROVEN = timedelta(minutes=2)
+# How many calls are told in one go, before Home Assistant may do something else.
+_AT_ONCE = 20
+
+
+async def catch_up(
+    client: YeastarClient, board: Switchboard, clock: PbxClock, now: datetime
+) -> bool:
+    """Tell what the call log has and nobody told; return whether to look again soon.
+
+    Args:
+        client: to read with; two requests for each day of the gap.
+        board: tells the calls, and knows which ones are told.
+        clock: of the PBX.
+        now: the time.
+
+    Raises:
+        PbxError: the log cannot be read; what was told until then stays told.
+    """
+    _note_what_ids_are(board, clock)
+    clock = replace(clock, ids_are_times=board.history.ids_are_times)
+    start = board.history.told.look_back_to(now)
+    again = False
+    while start < now:
+        end = min(start + LONGEST_SPAN, now)
+        records = await read_call_log(
+            client, clock, start - _UNCERTAIN, end + _UNCERTAIN
+        )
+        again |= await _tell(client, board, records, now)
+        board.history.checked(end)
+        start = end
+    return again
+
+
+def _note_what_ids_are(board: Switchboard, clock: PbxClock) -> None:
+    """Note whether the ids of calls begin with the true time of the PBX's clock."""
+    if (opened := board.calls.last_opened) is not None:
+        call_id, opened_at = opened
+        began = began_by_id(call_id)
+        board.history.ids_are_times = (
+            began is not None and abs(began - clock.drift - opened_at) < _PROVEN
+        )
+
+
+async def _tell(
+    client: YeastarClient,
+    board: Switchboard,
+    records: list[CallLogRecord],
+    now: datetime,
+) -> bool:
+    """Tell the calls that are over and not told; return whether some may follow."""
+    told = board.history.told
+    records = [one for one in records if one["call_id"] not in told]
+    earliest = told.earliest(now)
+    running: set[str] | None = None
+    again = False
+    for count, call in enumerate(calls_of(records, board.directory)):
+        if count % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+        if call.started_at is None or call.started_at < earliest:
+            continue
+        if call.ended_at is None or call.ended_at > now - _FRESH:
+            again = True
+            continue
+        if call.call_id in board.calls:
+            if not board.calls.is_silent(call.call_id, now):
+                again = True
+                continue
+            # A part of a call that goes on has a record, too (5.3).
+            if running is None:
+                running = await running_call_ids(client)
+            if call.call_id in running:
+                continue
+        if call.call_id not in told:
+            its_records = [
+                record_of(one, ended_at(one))
+                for one in records
+                if one["call_id"] == call.call_id
+            ]
+            board.tell_found(call, its_records)
+    return again

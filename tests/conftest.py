@@ -63,7 +63,7 @@ async def http(
     hass: HomeAssistant, socket_enabled: None, frozen: FrozenDateTimeFactory
 ) -> AsyncIterator[None]:
     """Have Home Assistant's web server on a real port, where reports can come in."""
-    for component in ("webhook", "diagnostics"):
+    for component in ("webhook", "diagnostics", "repairs"):
         assert await async_setup_component(hass, component, {})
     await hass.async_block_till_done()
     server = TestServer(hass.http.app, host="127.0.0.1")

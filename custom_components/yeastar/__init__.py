@@ -6,8 +6,10 @@ from homeassistant.const import CONF_HOST, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.util.network import is_local
 
+from . import notices
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .history import CallHistory, async_remove_history
+from .own_address import async_remove_own_address
 
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
 
@@ -37,11 +39,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> b
 
 async def async_unload_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
     """Take the entities away; the rest goes by the entry's own clean-up."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        notices.hide(hass, entry.entry_id)
+    return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> None:
-    """Forget the calls of a PBX that is no longer wanted."""
+    """Forget what was kept of a PBX that is no longer wanted."""
+    notices.hide(hass, entry.entry_id)
+    await async_remove_own_address(hass, entry.entry_id)
     await async_remove_history(hass, entry.entry_id)
 
 

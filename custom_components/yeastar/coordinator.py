@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 import logging
 import math
 import time
@@ -26,7 +26,6 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from . import repairs
 from .catch_up import catch_up
 from .const import (
     CONF_BASE_URL,
@@ -40,10 +39,20 @@ from .const import (
 from .event_target import EventTargets, automatic_base_url
 from .history import CallHistory
 from .listeners import PBX
+from .notices import OF_CONNECTION, Notice, Notices
+from .own_address import OwnAddress
+from .pbx import certificate
 from .pbx.client import Access, YeastarClient
 from .pbx.clock import PbxClock
 from .pbx.delivery import Delivery
-from .pbx.errors import InvalidAuthError, PbxError
+from .pbx.errors import (
+    ApiTooOldError,
+    CertificateChangedError,
+    CertificateUntrustedError,
+    InvalidAuthError,
+    LockedOutError,
+    PbxError,
+)
 from .pbx.models import Device
 from .pbx.reports import MalformedReportError, Report
 from .poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
@@ -62,6 +71,9 @@ LOGOUT_TIMEOUT: Final = 5
 # because no reports arrive; when a call had ended only just; when reports arrive anew.
 LOG_AGAIN: Final = 5 * MINUTE
 LOG_FRESH: Final = 30.0
+# The report method that brings nothing here, and how often to look if it was changed.
+TCP: Final = "TCP"
+METHOD_INTERVAL: Final = 10 * MINUTE
 
 type YeastarConfigEntry = ConfigEntry[YeastarCoordinator]
 
@@ -101,13 +113,18 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         )
         assert entry.unique_id is not None
         self.serial: str = entry.unique_id
+        self._access = access_to(hass, entry.data[CONF_HOST])
         self.client = create_client(
             hass,
             entry.data,
             EventTargets(
                 hass, entry.data[CONF_WEBHOOK_ID], entry.data.get(CONF_BASE_URL)
             ),
-            access=access_to(hass, entry.data[CONF_HOST]),
+            access=self._access,
+        )
+        self.notices = Notices(hass, entry)
+        self._own_address = OwnAddress(
+            hass, entry.entry_id, entry.data.get(CONF_BASE_URL)
         )
         self.plan = PollPlan()
         self.history = history
@@ -133,6 +150,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self._failures = 0
         self._session = 0
         self._heartbeat_at: float | None = None
+        self._logged_in_at = -math.inf
         self._mended_at: float | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._tick_at = math.inf
@@ -179,20 +197,68 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             UpdateFailed: anything else; there will be another try.
         """
         try:
-            return await self._tick()
+            device = await self._tick()
         except InvalidAuthError as error:
+            self.notices.hide(*OF_CONNECTION)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN, translation_key="invalid_auth"
             ) from error
         except PbxError as error:
+            await self._give_notice(error)
             raise UpdateFailed(
                 translation_domain=DOMAIN, translation_key=problem_key(error)
             ) from error
+        self.notices.hide(*OF_CONNECTION)
+        if self.client.transport == TCP:
+            self.notices.show(Notice.EVENTS_OVER_TCP)
+        else:
+            self.notices.hide(Notice.EVENTS_OVER_TCP)
+        return device
+
+    async def _give_notice(self, error: PbxError) -> None:
+        """Tell under Repairs what does not mend itself."""
+        match error:
+            case LockedOutError():
+                left = self._access.locked_until - time.monotonic()
+                until = dt_util.now() + timedelta(seconds=left)
+                self.notices.show(
+                    Notice.LOCKED_OUT,
+                    {
+                        "minutes": str(max(1, math.ceil(left / MINUTE))),
+                        "until": f"{until:%H:%M}",
+                    },
+                )
+            case CertificateChangedError() | CertificateUntrustedError():
+                await self._give_notice_of_certificate()
+            case ApiTooOldError():
+                self.notices.show(Notice.API_TOO_OLD)
+
+    async def _give_notice_of_certificate(self) -> None:
+        """Show the certificate that is there now beside the one that was."""
+        data = self.config_entry.data
+        try:
+            seen = await certificate.inspect(data[CONF_HOST], data[CONF_PORT])
+        except PbxError as error:
+            _LOGGER.debug("The new certificate cannot be read: %s", error)
+            return
+        old = data.get(CONF_FINGERPRINT)
+        self.notices.show(
+            Notice.CERTIFICATE_CHANGED if old else Notice.CERTIFICATE_UNTRUSTED,
+            data={
+                "old": certificate.readable(old) if old else "",
+                "new": seen.readable_fingerprint,
+                "subject": seen.subject or "?",
+                "expires": seen.expires.date().isoformat() if seen.expires else "?",
+                CONF_FINGERPRINT: seen.fingerprint,
+            },
+        )
 
     async def _tick(self) -> Device:
         """Send the heartbeat if it is due, and read what is due."""
         first = self.data is None
-        if self._heartbeat_due or self.client.retargeting_due:
+        if self.client.transport == TCP and self._method_due:
+            await self._open_new_session()
+        elif self._heartbeat_due or self.client.retargeting_due:
             await self._heartbeat()
         device = self.data
         if first or not self.last_update_success:
@@ -203,6 +269,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             if self._session != self.client.session_number:
                 # A new session: the PBX may have been started anew.
                 self._session = self.client.session_number
+                self._logged_in_at = time.monotonic()
                 self.plan.everything()
             if not self.plan.is_due(poll, time.monotonic()):
                 continue
@@ -244,11 +311,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         """Say so, and open a new session: perhaps the PBX only forgot its target."""
         self.switchboard.changed.tell(PBX)
         self.plan.hasten(Poll.CALL_LOG, time.monotonic())
-        repairs.tell_of_failing_delivery(
-            self.hass,
-            self.config_entry,
-            automatic_base_url(self.hass, self.client.local_address),
-        )
+        self.notices.show(Notice.DELIVERY_FAILING, {"address": self._told_address})
         now = time.monotonic()
         if self._mended_at is not None and now - self._mended_at < HOUR:
             # It did not help lately. Lists that contradict reports for ever must not
@@ -258,6 +321,13 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         _LOGGER.warning(
             "The PBX's reports do not arrive, although it answers. Logging in again"
         )
+        await self._open_new_session()
+        if self.client.transport == TCP:
+            # That is the cause, and there is a notice of its own for it.
+            self.notices.hide(Notice.DELIVERY_FAILING)
+
+    async def _open_new_session(self) -> None:
+        """Log out and in again; the answer also tells the report method."""
         await self.client.logout()
         await self._heartbeat()
 
@@ -272,12 +342,41 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
         )
         self._register_pbx(device)
+        await self._look_at_own_address()
         return device
+
+    @property
+    def _told_address(self) -> str:
+        """Return where the PBX reports to, without the secret part."""
+        return self.config_entry.data.get(CONF_BASE_URL) or automatic_base_url(
+            self.hass, self.client.local_address
+        )
+
+    async def _look_at_own_address(self) -> None:
+        """Tell if this machine lost the address that the user gave for it."""
+        working = self.switchboard.delivery.state is Delivery.WORKING
+        if await self._own_address.async_is_lost() and not working:
+            self.notices.show(
+                Notice.ADDRESS_LOST,
+                {
+                    "address": self._told_address,
+                    "automatic": automatic_base_url(
+                        self.hass, self.client.local_address
+                    ),
+                },
+            )
+        else:
+            self.notices.hide(Notice.ADDRESS_LOST)
 
     async def _heartbeat(self) -> None:
         """Extend the session and say where to report to."""
         await self.client.heartbeat()
         self._heartbeat_at = time.monotonic()
+
+    @property
+    def _method_due(self) -> bool:
+        """Tell whether to look if reports come over HTTP again; only a login tells."""
+        return time.monotonic() - self._logged_in_at >= METHOD_INTERVAL
 
     @property
     def _heartbeat_due(self) -> bool:
@@ -347,8 +446,12 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         """Hand a report on to the picture of the PBX."""
         failing = self.switchboard.delivery.state is Delivery.FAILING
         self.switchboard.take(report)
+        if self.client.transport == TCP:
+            # Changed since the login.
+            self.client.transport = None
+            self.notices.hide(Notice.EVENTS_OVER_TCP)
         if failing:
-            repairs.delivery_works(self.hass, self.config_entry)
+            self.notices.hide(Notice.DELIVERY_FAILING, Notice.ADDRESS_LOST)
             self.want(Poll.CALL_LOG, LOG_FRESH)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
@@ -362,7 +465,6 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self._unschedule()
         self.switchboard.stop()
         await self.history.async_save()
-        repairs.delivery_works(self.hass, self.config_entry)
         if self._running is not None:
             self._running.cancel()
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 import random
-from typing import Self
+from typing import Any, Self
 
 # Imported for their effect: they register the endpoints.
 from . import api_calls, api_config, api_files, api_lists, api_system  # noqa: F401
@@ -152,6 +152,13 @@ class Simulator:
             self.courier.post(report)
         elif self.readings.boot_up_after_reboot:
             self.courier.post(report, targets)
+
+    def change_settings(self, **changes: Any) -> None:
+        """Change what the web page sets, or the firmware: the next request sees it."""
+        for name, value in changes.items():
+            # Every part of the PBX holds the one settings object, which is frozen so
+            # that only this changes it.
+            object.__setattr__(self.settings, name, value)
 
     async def new_certificate(self) -> None:
         """Serve another certificate on the same port."""

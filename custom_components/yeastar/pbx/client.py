@@ -48,6 +48,9 @@ TIMEOUT = 10
 # A file is made when it is asked for; old firmware needed longer than its own web
 # server waits (v1:api_change_logs_s, 30.10.0.67).
 DOWNLOAD_TIMEOUT = 30
+# Without these there is no API 2.0.0 (7.1: an unknown request, or HTTP 404).
+_BASIC = ("login", "heartbeat")
+_NOT_SUPPORTED = 10003
 # Answers are small; 1,000 extensions with all their fields stay below 2 MiB.
 LARGEST_ANSWER = 8 * 1024 * 1024
 # s2:login: five failed logins block the caller's address for 10 minutes.
@@ -202,9 +205,16 @@ class YeastarClient:
             target = self._target(self.local_address)
             return {"ipaddr": target.address or "", **target.as_parameters()}
 
-        await self._in_session(
-            lambda: self._post("heartbeat", parameters(), self._token)
-        )
+        try:
+            await self._in_session(
+                lambda: self._post("heartbeat", parameters(), self._token)
+            )
+        except RefusedError as error:
+            if error.errno == _NOT_SUPPORTED:
+                # It had the API when we logged in: older firmware was installed.
+                self._token = self.announced = None
+                raise ApiTooOldError("the PBX no longer has API 2.0.0") from error
+            raise
         self.announced = target
 
     async def request(
@@ -300,7 +310,7 @@ class YeastarClient:
             self._access.locked_until = self._clock() + LOCK_SECONDS
             raise
         except RefusedError as error:
-            if error.errno == 10003:
+            if error.errno == _NOT_SUPPORTED:
                 raise ApiTooOldError("the PBX does not know API 2.0.0") from error
             raise
         token = text(answer.get("token"))
@@ -403,7 +413,7 @@ class YeastarClient:
 
     def _fields(self, endpoint: str, status: int, content: bytearray) -> dict[str, Any]:
         """Return the fields of a `Success` or raise what else it was."""
-        if status == HTTPStatus.NOT_FOUND and endpoint == "login":
+        if status == HTTPStatus.NOT_FOUND and endpoint in _BASIC:
             raise ApiTooOldError("the PBX has no API 2.0.0")
         if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN) and (
             b"HTTPS" in content and not self._use_ssl

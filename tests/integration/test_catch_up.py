@@ -534,3 +534,20 @@ async def test_a_gap_over_a_change_of_daylight_saving_loses_and_shifts_nothing(
             assert max(map(abs, off)) <= HOUR + 2
             assert len(truths) <= 4
         await stop(hass, entry)
+
+
+async def test_a_call_that_ended_a_moment_ago_is_told_a_moment_later(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    time_passes: Pass,
+    told: list[Event[dict[str, Any]]],
+) -> None:
+    await wait(MINUTE)
+    await stop(hass, loaded)
+    call = await missed(pbx, time_passes)
+    await start(hass, loaded, wait)
+    assert told == []
+    await wait(40, step=5)
+    assert ids(told) == [call]

@@ -50,7 +50,8 @@ class ToldCalls:
 
     def earliest(self, now: datetime) -> datetime:
         """Return when a call that is still to be told may have begun at the earliest."""
-        return max(self.floor, now - FURTHEST)
+        # Call records have whole seconds.
+        return max(self.floor.replace(microsecond=0), now - FURTHEST)
 
     def checked(self, until: datetime) -> None:
         """Note that the call log was read and told up to a time."""

@@ -1,6 +1,7 @@
 """Tell the calls of a gap: found in the PBX's own records, each once, in order."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
@@ -25,7 +26,11 @@ _AT_ONCE = 20
 
 
 async def catch_up(
-    client: YeastarClient, board: Switchboard, clock: PbxClock, now: datetime
+    client: YeastarClient,
+    board: Switchboard,
+    clock: PbxClock,
+    now: datetime,
+    over: Collection[str] = (),
 ) -> bool:
     """Tell what the call log has and nobody told; return whether to look again soon.
 
@@ -34,6 +39,7 @@ async def catch_up(
         board: tells the calls, and knows which ones are told.
         clock: of the PBX.
         now: the time.
+        over: calls that are known not to go on, although their end was not heard.
 
     Raises:
         PbxError: the log cannot be read; what was told until then stays told.
@@ -47,7 +53,7 @@ async def catch_up(
         records = await read_call_log(
             client, clock, start - _UNCERTAIN, end + _UNCERTAIN
         )
-        again |= await _tell(client, board, records, now)
+        again |= await _tell(client, board, records, now, over)
         board.history.checked(end)
         start = end
     return again
@@ -68,6 +74,7 @@ async def _tell(
     board: Switchboard,
     records: list[CallLogRecord],
     now: datetime,
+    over: Collection[str],
 ) -> bool:
     """Tell the calls that are over and not told; return whether some may follow."""
     told = board.history.told
@@ -83,9 +90,8 @@ async def _tell(
         if call.ended_at is None or call.ended_at > now - _FRESH:
             again = True
             continue
-        if call.call_id in board.calls:
+        if call.call_id in board.calls and call.call_id not in over:
             if not board.calls.is_silent(call.call_id, now):
-                again = True
                 continue
             # A part of a call that goes on has a record, too (5.3).
             if running is None:

@@ -1,7 +1,7 @@
 """Stay logged in: heartbeat, silent login, event target, retry with patience."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 import logging
 import math
@@ -281,20 +281,32 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
-        await ask_about_silent_calls(self.client, self.switchboard)
+        if gone := await ask_about_silent_calls(self.client, self.switchboard):
+            await self._close(gone)
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
             await self._mend_delivery()
         return device
 
-    async def _read_call_log(self) -> None:
-        """Tell the calls that nobody reported; a log that fails costs nothing else."""
+    async def _close(self, gone: list[str]) -> None:
+        """End calls whose end nobody reported, as the log has it if it has."""
+        if self._catch_up:
+            await self._read_call_log(over=gone)
+        now = dt_util.utcnow()
+        for call_id in gone:
+            self.switchboard.handle(self.switchboard.calls.gone(call_id, now), now)
+
+    async def _read_call_log(self, over: Collection[str] = ()) -> None:
+        """Tell the calls that nobody reported; a log that fails costs nothing else.
+
+        `over` are calls that the PBX just said do not go on.
+        """
         now = dt_util.utcnow()
         again: float | None = None
         if not self._catch_up:
             self.history.skip_to(now)
         else:
             try:
-                if await catch_up(self.client, self.switchboard, self.clock, now):
+                if await catch_up(self.client, self.switchboard, self.clock, now, over):
                     again = LOG_FRESH
             except InvalidAuthError:
                 raise

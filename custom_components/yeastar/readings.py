@@ -38,12 +38,15 @@ async def read(poll: Poll, client: YeastarClient, board: Switchboard) -> None:
         _LOGGER.debug("Reading %s brought something odd: %s", poll, error)
 
 
-async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> None:
+async def ask_about_silent_calls(
+    client: YeastarClient, board: Switchboard
+) -> list[str]:
     """Ask about calls of which nothing was heard for long, whether they still run.
 
-    `call/query` lists no internal calls (6.6), and whether it knows one by its id
+    Return those that do not. `call/query` lists no internal calls (6.6), and whether it knows one by its id
     is not said; what it does not know is looked for at the call's extensions.
     """
+    gone: list[str] = []
     for call_id in board.calls.silent(dt_util.utcnow())[:MOST_CALLS_ASKED]:
         try:
             members = await _members_of_call(client, board, call_id)
@@ -59,9 +62,10 @@ async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> N
         if members is None:
             # It has ended, and no report told that anybody hung up.
             board.delivery.missed(now)
-            board.handle(board.calls.gone(call_id, now), now)
+            gone.append(call_id)
         else:
             board.handle(board.calls.confirm(call_id, members, now), now)
+    return gone
 
 
 async def _members_of_call(

@@ -279,6 +279,27 @@ async def test_a_call_that_goes_on_is_not_ended_by_the_record_of_its_first_part(
     assert told[-1].data["late"] is False
 
 
+async def test_a_call_whose_end_was_not_reported_ends_as_its_record_says(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    told: list[Event[dict[str, Any]]],
+) -> None:
+    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
+    await call.ring()
+    await wait(20, step=5)
+    pbx.delivery.drop()
+    await call.voicemail()
+    await wait(15, step=5)
+    await call.hang_up()
+    await wait(5 * MINUTE, step=5)
+    assert [event.data["type"] for event in told] == ["ringing", "missed"]
+    assert told[-1].data["outcome"] == "voicemail"
+    assert told[-1].data["late"] is True
+    assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
+
+
 async def test_without_the_option_nothing_is_read_and_nothing_told(
     hass: HomeAssistant,
     pbx: Simulator,

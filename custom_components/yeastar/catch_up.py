@@ -55,6 +55,8 @@ async def catch_up(
         )
         again |= await _tell(client, board, records, now, over)
         board.history.checked(end)
+        # There is time for it here, and a power cut now would tell them all again.
+        await board.history.async_save()
         start = end
     return again
 

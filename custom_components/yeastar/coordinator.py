@@ -313,6 +313,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             except (PbxError, MalformedReportError) as error:
                 _LOGGER.debug("The call log could not be read: %s", error)
                 again = LOG_AGAIN
+        if again is None:
+            self.switchboard.end_forgotten()
         if self.switchboard.delivery.state is Delivery.FAILING:
             again = LOG_AGAIN
         self.plan.done(Poll.CALL_LOG, time.monotonic())

@@ -10,7 +10,7 @@ from homeassistant.util import dt as dt_util
 
 from .call_data import as_dict, from_dict
 from .const import DOMAIN
-from .pbx.calls import Call, Step, Transition
+from .pbx.calls import TERMINAL, Call, Step, Transition
 from .pbx.told_calls import ToldCalls
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class CallHistory:
     Attributes:
         told: which calls were told.
         last_call: the one that ended last, None if there was none yet.
+        begun: calls that were told and not to their end, and whether as answered.
         ids_are_times: whether the last live call has shown that the ids of calls begin
             with a time.
     """
@@ -48,6 +49,7 @@ class CallHistory:
         self._missed = 0
         self.told = ToldCalls(dt_util.utcnow())
         self.last_call: Call | None = None
+        self.begun: dict[str, tuple[Call, bool]] = {}
         self.ids_are_times = False
 
     async def async_load(self) -> None:
@@ -60,6 +62,10 @@ class CallHistory:
             told = ToldCalls.from_dict(data["calls"])
             last = data["last_call"]
             last_call = from_dict(last) if last is not None else None
+            begun = {
+                one["call_id"]: (from_dict(one), answered is True)
+                for one, answered in data["begun"]
+            }
             missed = int(data["missed"]["count"])
             missed_on = date.fromisoformat(data["missed"]["day"])
             self.ids_are_times = data["ids_are_times"] is True
@@ -71,13 +77,18 @@ class CallHistory:
             )
             self._save_soon()
             return
-        self.told, self.last_call = told, last_call
+        self.told, self.last_call, self.begun = told, last_call, begun
         self._missed_on, self._missed = missed_on, missed
 
     @callback
     def note(self, transition: Transition, now: datetime) -> None:
-        """Take in the end of a call, just told."""
+        """Take in a step of a call, just told."""
         call = transition.call
+        if transition.step not in TERMINAL:
+            self.begun[call.call_id] = (call, transition.step is Step.ANSWERED)
+            self._save_soon()
+            return
+        self.begun.pop(call.call_id, None)
         self.told.add(call.call_id, now)
         ended_at = call.ended_at or now
         if self.last_call is None or ended_at >= (self.last_call.ended_at or ended_at):
@@ -130,6 +141,9 @@ class CallHistory:
         return {
             "calls": self.told.as_dict(),
             "last_call": as_dict(self.last_call) if self.last_call else None,
+            "begun": [
+                [as_dict(call), answered] for call, answered in self.begun.values()
+            ],
             "ids_are_times": self.ids_are_times,
             "missed": {"day": day.isoformat(), "count": self._missed},
         }

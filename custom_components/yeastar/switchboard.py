@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from .devices import EXTENSION, QUEUE, TRUNK, Devices
 from .history import CallHistory
 from .listeners import PBX, Listeners, extension_key, queue_key, trunk_key
 from .pbx.call_records import CallRecord
-from .pbx.calls import TERMINAL, Call, CallTracker, Outcome, Transition
+from .pbx.calls import TERMINAL, Call, CallTracker, Direction, Outcome, Transition
 from .pbx.delivery import DeliveryWatch
 from .pbx.inventory import (
     Directory,
@@ -133,6 +134,26 @@ class Switchboard:
         """Tell the end of a call that the PBX's call log has and nobody reported."""
         now = dt_util.utcnow()
         self.handle([self.calls.found_over(call, records, now)], now)
+
+    @callback
+    def end_forgotten(self) -> None:
+        """Tell the end of calls that were told before a restart and are nowhere now.
+
+        A power cut may take PBX and Home Assistant down together: then the call is
+        not running any more, and has no record.
+        """
+        now = dt_util.utcnow()
+        for call, answered in list(self.history.begun.values()):
+            if call.call_id in self.calls:
+                continue
+            if answered:
+                outcome = Outcome.ANSWERED
+            elif call.direction is Direction.OUTBOUND:
+                outcome = Outcome.FAILED
+            else:
+                outcome = Outcome.MISSED
+            call = replace(call, outcome=outcome, ended_at=now)
+            self.handle([self.calls.found_over(call, (), now)], now)
 
     @property
     def last_call(self) -> Call | None:
@@ -266,8 +287,8 @@ class Switchboard:
             transition = Transition(transition.step, self._mask.call(transition.call))
         call = transition.call
         self.told[transition.step] += 1
+        self.history.note(transition, dt_util.utcnow())
         if transition.step in TERMINAL:
-            self.history.note(transition, dt_util.utcnow())
             if call.outcome is Outcome.VOICEMAIL:
                 self._want(Poll.VOICEMAILS, AFTER_CALL)
             if any(self._seems_in_call(number) for number in call.extensions):

@@ -572,3 +572,42 @@ async def test_a_call_that_ended_a_moment_ago_is_told_a_moment_later(
     assert told == []
     await wait(40, step=5)
     assert ids(told) == [call]
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_power_cut_of_both_ends_the_calls_that_were_told(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    time_passes: Pass,
+    told: list[Event[dict[str, Any]]],
+    answered: bool,
+) -> None:
+    await wait(MINUTE)
+    cut = await pbx.calls.outbound("1000", "0309876543")
+    await cut.ring()
+    if answered:
+        await cut.answer()
+    goes_on = await pbx.calls.internal("1002", "1003")
+    await goes_on.ring()
+    await wait(5, step=1)
+    steps = ["ringing", "answered"] if answered else ["ringing"]
+    assert [e.data["type"] for e in told if e.data["call_id"] == cut.callid] == steps
+    await stop(hass, loaded)
+    # The PBX forgets this one, without a record.
+    del pbx.calls.live[cut.callid]
+    del pbx.pbx.calls[cut.callid]
+    await time_passes(MINUTE)
+    await start(hass, loaded, wait)
+    end = told[-1].data
+    assert (end["call_id"], end["late"]) == (cut.callid, True)
+    assert end["type"] == ("ended" if answered else "failed")
+    assert end["caller_number"] == "1000"
+    for _ in range(2):
+        await stop(hass, loaded)
+        await start(hass, loaded, wait)
+    await goes_on.hang_up()
+    await wait(5, step=1)
+    ends = [e.data["call_id"] for e in told if e.data["type"] in TERMINAL]
+    assert ends == [cut.callid, goes_on.callid]

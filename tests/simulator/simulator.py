@@ -80,6 +80,9 @@ class Simulator:
         self._last_config: float | None = None
         # Random strings of the download endpoints.
         self.randoms: dict[str, tuple[float, str, dict[str, str]]] = {}
+        # Sizes of recordings and messages by the name of the file; all others have
+        # the settings' one.
+        self.sounds: dict[str, int] = {}
         self._is_running = False
 
     # --- life ---

@@ -38,6 +38,7 @@ from .const import (
 from .event_target import EventTargets, automatic_base_url
 from .listeners import PBX
 from .pbx.client import Access, YeastarClient
+from .pbx.clock import PbxClock
 from .pbx.delivery import Delivery
 from .pbx.errors import InvalidAuthError, PbxError
 from .pbx.models import Device, pbx_zone
@@ -45,6 +46,7 @@ from .pbx.reports import Report
 from .poll_plan import ESSENTIAL, HOUR, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
 from .readings import ask_about_silent_calls, read
+from .sound_library import SoundLibrary
 from .switchboard import Switchboard
 from .webhook import ReportReceiver
 
@@ -80,6 +82,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         switchboard: what is known of it.
         receiver: hears what it says by itself.
         zone: of the PBX's clock.
+        clock: the PBX's.
+        library: what there is to hear of it.
     """
 
     config_entry: YeastarConfigEntry
@@ -115,6 +119,13 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             zone=lambda: self.zone,
         )
         self.zone: tzinfo = dt_util.get_default_time_zone()
+        self.clock = PbxClock(self.zone)
+        self.library = SoundLibrary(
+            self.client,
+            self.switchboard,
+            lambda: self.clock,
+            secret=entry.data[CONF_WEBHOOK_ID],
+        )
         self._register_pbx(None)
         self._told_connected = False
         self._failures = 0
@@ -231,6 +242,9 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 translation_domain=DOMAIN, translation_key="wrong_device"
             )
         self.zone = pbx_zone(
+            device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
+        )
+        self.clock = PbxClock.read(
             device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
         )
         self._register_pbx(device)

@@ -123,6 +123,14 @@ class Switchboard:
             self.changed.tell(PBX)
         self._plan_expiry(now)
 
+    def shown(self, call: Call) -> Call:
+        """Return a call as it may be shown: outside numbers hidden if they are to be."""
+        return self._mask.call(call) if self._mask is not None else call
+
+    def shown_number(self, number: str) -> str:
+        """Return a number, or a text with numbers in it, as it may be shown."""
+        return (self._mask.number(number) if self._mask is not None else None) or number
+
     @callback
     def stop(self) -> None:
         """Cancel what is planned."""

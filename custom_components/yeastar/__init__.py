@@ -8,7 +8,12 @@ from homeassistant.util.network import is_local
 
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.EVENT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:

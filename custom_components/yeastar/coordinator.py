@@ -43,6 +43,7 @@ from .pbx.delivery import Delivery
 from .pbx.errors import InvalidAuthError, PbxError
 from .pbx.models import Device, pbx_zone
 from .pbx.reports import Report
+from .pbx.settings_writer import SettingsWriter
 from .poll_plan import ESSENTIAL, HOUR, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
 from .readings import ask_about_silent_calls, read
@@ -84,6 +85,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         zone: of the PBX's clock.
         clock: the PBX's.
         library: what there is to hear of it.
+        settings: changes those of its extensions.
     """
 
     config_entry: YeastarConfigEntry
@@ -118,6 +120,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             accept=self._take_report,
             zone=lambda: self.zone,
         )
+        self.settings = SettingsWriter(self.client, lambda: time.monotonic())
         self.zone: tzinfo = dt_util.get_default_time_zone()
         self.clock = PbxClock(self.zone)
         self.library = SoundLibrary(
@@ -336,6 +339,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         await super().async_shutdown()
         self._unschedule()
         self.switchboard.stop()
+        self.settings.stop()
         repairs.delivery_works(self.hass, self.config_entry)
         if self._running is not None:
             self._running.cancel()

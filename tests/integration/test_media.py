@@ -11,12 +11,8 @@ import resource
 from typing import Any
 
 import aiohttp
-from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.yeastar import media_view
 from custom_components.yeastar.pbx import read_ahead
@@ -29,14 +25,7 @@ from homeassistant.components.media_source import (
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from tests.conftest import Wait
-from tests.simulator import (
-    Fault,
-    FunctionClock,
-    Readings,
-    Settings,
-    Simulator,
-    VoicemailSpec,
-)
+from tests.simulator import Fault, Readings, Settings, Simulator, VoicemailSpec
 from tests.simulator.readings import BadDownload
 from tests.simulator.sound import Sound
 
@@ -456,23 +445,6 @@ async def test_a_recording_cut_in_the_middle_is_seen_to_be_cut(
     status, body, _ = await ear.part(url, f"{MIB}-")
     assert (status, body) == (206, Sound(2 * MIB).content()[MIB:])
     assert pbx.overlaps == 0
-
-
-@pytest.fixture
-def pass_by(
-    hass: HomeAssistant, frozen: FrozenDateTimeFactory, clock: FunctionClock
-) -> Wait:
-    """Return a way to let time pass without waiting for what is being heard."""
-
-    async def passing(seconds: float, step: float = 1.0) -> None:
-        for _ in range(int(seconds / step)):
-            frozen.tick(step)
-            await clock.tick()
-            async_fire_time_changed(hass)
-            for _ in range(40):
-                await asyncio.sleep(0)
-
-    return passing
 
 
 async def settled() -> None:

@@ -363,6 +363,11 @@ class Simulator:
         self.pbx.extensions[number].name = name
         self.tell_config_change("extension", number, "update")
 
+    def set_do_not_disturb(self, number: str, on: bool) -> None:
+        """Set an extension to take no calls, on its phone or on the web page."""
+        self.pbx.extensions[number].options["dnd"] = "on" if on else "off"
+        self.tell_config_change("extension", number, "update")
+
     def set_trunk_status(self, name: str, status: str) -> None:
         """Change a trunk; no report tells of it (0, last point)."""
         self.pbx.trunks[name].status = status

@@ -161,12 +161,7 @@ async def _read_extension_settings(client: YeastarClient, board: Switchboard) ->
 
     The answer has their passwords in it (6.3): nothing of it goes any further.
     """
-    # One that is gone would cost the answer about all others.
-    numbers = sorted(
-        number
-        for number in board.settings_watched
-        if board.directory.is_extension(number)
-    )
+    numbers = sorted(board.settings_watched)
     if not numbers:
         return
     asked = {"number": ",".join(numbers)}

@@ -428,6 +428,31 @@ async def test_what_is_no_sound_is_not_handed_on(
         assert await response.read() == b""
 
 
+async def test_a_recording_of_unknown_size_is_heard_as_a_whole(
+    pbx: Simulator, media: str, ear: Ear, wait: Wait
+) -> None:
+    pbx.settings = Settings(sound_size=5000, sound_finished=False)
+    call_id = await inbound(pbx, wait)
+    url = await ear.resolve(f"{media}/recording/{DAY}/{call_id}")
+    status, body, _ = await ear.part(url, "1000-")
+    assert (status, body) == (200, Sound(5000, finished=False).content())
+
+
+async def test_one_of_unknown_size_that_comes_to_a_halt_is_seen_to_be_cut(
+    pbx: Simulator, media: str, ear: Ear, wait: Wait, pass_by: Wait
+) -> None:
+    pbx.settings = Settings(sound_size=MIB, sound_finished=False)
+    call_id = await inbound(pbx, wait)
+    url = await ear.resolve(f"{media}/recording/{DAY}/{call_id}")
+    pbx.faults.add(Fault.STALL, endpoint="recording/download")
+    async with ear.get(url) as response:
+        assert response.content_length is None
+        await settled()
+        await pass_by(12)
+        with pytest.raises(aiohttp.ClientError):
+            await response.read()
+
+
 @pytest.mark.parametrize("fault", [Fault.CUT, Fault.HALF])
 async def test_a_recording_cut_in_the_middle_is_seen_to_be_cut(
     pbx: Simulator, media: str, ear: Ear, wait: Wait, fault: Fault

@@ -359,7 +359,9 @@ async def test_an_extension_that_is_gone_does_not_cost_the_others(
     await pbx.idle()
     await wait(30)
     assert shown(hass, pbx, "1001") == "on"
-    assert pbx.requests_of("extension/query")[-1].body == {"number": "1001"}
+    asked = pbx.requests_of("extension/query")
+    assert asked[-1].body == {"number": "1001"}
+    assert all(request.errno is None for request in asked)
 
 
 async def test_an_unknown_word_is_unknown(

@@ -95,7 +95,10 @@ def _refusal(sim: Simulator, error: ApiError) -> WebResponse:
 def _sound(sim: Simulator, name: str) -> WebResponse:
     """Return a file of the size that was set for it."""
     size = sim.sounds.get(name, sim.settings.sound_size)
-    return WebResponse(sound=Sound(size), content_type=sim.settings.sound_type)
+    return WebResponse(
+        sound=Sound(size, sim.settings.sound_finished),
+        content_type=sim.settings.sound_type,
+    )
 
 
 # --- records ---

@@ -14,17 +14,22 @@ _BLOCK = bytes(range(_PERIOD)) * 261
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A WAV file of `size` bytes, its header included."""
+    """A WAV file of `size` bytes, its header included.
+
+    The header of one that was never finished does not say how long it is.
+    """
 
     size: int = HEADER + 1600
+    finished: bool = True
 
     def header(self) -> bytes:
         """Return the 44 bytes before the sound."""
-        samples = self.size - HEADER
+        following = self.size - 8 if self.finished else 0
+        samples = self.size - HEADER if self.finished else 0
         return struct.pack(
             "<4sI4s4sIHHIIHH4sI",
             b"RIFF",
-            self.size - 8,
+            following,
             b"WAVE",
             b"fmt ",
             16,

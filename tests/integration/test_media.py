@@ -705,3 +705,36 @@ async def test_200_megabytes_are_heard_with_less_than_20_of_memory(
     assert heard == size
     # PBX, Home Assistant and browser together: all are in this process.
     assert most - before < 20 * 1000 * 1000
+
+
+@pytest.mark.parametrize("item", ["x", "recording/1/2", "voicemail/1001"])
+async def test_who_is_logged_in_finds_nothing_under_a_wrong_address(
+    hass: HomeAssistant, media: str, ear: Ear, hass_access_token: str, item: str
+) -> None:
+    await children(hass, media)
+    url = f"/api/yeastar/media/{media.rpartition('/')[2]}/{item}"
+    async with ear.get(url, Authorization=f"Bearer {hass_access_token}") as response:
+        assert response.status == 404
+
+
+async def test_a_box_that_the_pbx_does_not_know_is_empty(
+    hass: HomeAssistant, pbx: Simulator, media: str
+) -> None:
+    pbx.faults.add(Fault.ERRNO, endpoint="voicemail/query", errno=10006)
+    assert await children(hass, f"{media}/voicemails/1001") == {}
+    pbx.faults.add(Fault.ERRNO, endpoint="voicemail/query", errno=10004)
+    with pytest.raises(BrowseError, match=SILENT):
+        await async_browse_media(hass, f"{media}/voicemails/1001")
+
+
+async def test_only_a_few_days_are_remembered(
+    hass: HomeAssistant, pbx: Simulator, media: str
+) -> None:
+    days = list((await children(hass, f"{media}/recordings")).values())[:6]
+    for day in (*days, *days[-3:]):
+        assert await children(hass, day) == {}
+    asked = len(pbx.requests_of("cdr/get_random"))
+    assert await children(hass, days[-1]) == {}
+    assert len(pbx.requests_of("cdr/get_random")) == asked
+    assert await children(hass, days[0]) == {}
+    assert len(pbx.requests_of("cdr/get_random")) == asked + 1

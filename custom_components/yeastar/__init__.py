@@ -11,7 +11,12 @@ from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .history import CallHistory, async_remove_history
 from .own_address import async_remove_own_address
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.EVENT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:

@@ -55,9 +55,11 @@ from .pbx.errors import (
 )
 from .pbx.models import Device
 from .pbx.reports import MalformedReportError, Report
+from .pbx.settings_writer import SettingsWriter
 from .poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
 from .readings import ask_about_silent_calls, read
+from .sound_library import SoundLibrary
 from .switchboard import Switchboard
 from .webhook import ReportReceiver
 
@@ -100,6 +102,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         switchboard: what is known of it.
         receiver: hears what it says by itself.
         clock: of the PBX.
+        library: what there is to hear of it.
+        settings: changes those of its extensions.
     """
 
     config_entry: YeastarConfigEntry
@@ -144,7 +148,14 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             accept=self._take_report,
             zone=lambda: self.clock.zone,
         )
+        self.settings = SettingsWriter(self.client, lambda: time.monotonic())
         self.clock = PbxClock(dt_util.get_default_time_zone())
+        self.library = SoundLibrary(
+            self.client,
+            self.switchboard,
+            lambda: self.clock,
+            secret=entry.data[CONF_WEBHOOK_ID],
+        )
         self._register_pbx(None)
         self._told_connected = False
         self._failures = 0
@@ -478,6 +489,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         await super().async_shutdown()
         self._unschedule()
         self.switchboard.stop()
+        self.settings.stop()
         await self.history.async_save()
         if self._running is not None:
             self._running.cancel()

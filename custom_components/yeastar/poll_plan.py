@@ -17,6 +17,7 @@ class Poll(StrEnum):
     IVRS = "ivrs"
     CONTACTS = "contacts"
     VOICEMAILS = "voicemails"
+    EXTENSION_SETTINGS = "extension_settings"
     CALL_LOG = "call_log"
 
 
@@ -36,6 +37,8 @@ INTERVALS: Final = {
     Poll.IVRS: 6 * HOUR,
     Poll.CONTACTS: 6 * HOUR,
     Poll.VOICEMAILS: 15 * MINUTE,
+    # Nothing is asked as long as nobody wants to know.
+    Poll.EXTENSION_SETTINGS: 15 * MINUTE,
     # All reports of a call may get lost although most arrive.
     Poll.CALL_LOG: HOUR,
 }

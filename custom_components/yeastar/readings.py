@@ -160,6 +160,19 @@ async def _read_voicemails(client: YeastarClient, board: Switchboard) -> None:
     )
 
 
+async def _read_extension_settings(client: YeastarClient, board: Switchboard) -> None:
+    """Read the settings of those extensions of which somebody wants to know them.
+
+    The answer has their passwords in it (6.3): nothing of it goes any further.
+    """
+    numbers = sorted(board.settings_watched)
+    if not numbers:
+        return
+    asked = {"number": ",".join(numbers)}
+    found = inventory.do_not_disturb(await client.request("extension/query", asked))
+    board.set_do_not_disturb({number: found.get(number) for number in numbers})
+
+
 async def _read_calls(client: YeastarClient, board: Switchboard) -> None:
     """Find the calls of extensions that run already: at the start, after a gap."""
     _adopt(board, await client.request("extension/query_call", {"number": "all"}))
@@ -215,4 +228,5 @@ _READERS: dict[Poll, Callable[[YeastarClient, Switchboard], Awaitable[Any]]] = {
     Poll.IVRS: _read_ivrs,
     Poll.CONTACTS: _read_contacts,
     Poll.VOICEMAILS: _read_voicemails,
+    Poll.EXTENSION_SETTINGS: _read_extension_settings,
 }

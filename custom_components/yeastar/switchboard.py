@@ -32,6 +32,9 @@ from .privacy import Mask
 
 # A phone goes free a moment after its call; only then is a look worth it.
 AFTER_CALL = 5.0
+# A second change of an extension within a minute is told by the very same bytes,
+# which count as a repetition of the first report: so look once more afterwards.
+AFTER_REPETITIONS = 61.0
 
 
 class Switchboard:
@@ -71,6 +74,8 @@ class Switchboard:
         self.listed_in_session: int | None = None
         self.queue_names: dict[str, str] = {}
         self.voicemails: dict[str, int] | None = None
+        self.do_not_disturb: dict[str, bool | None] = {}
+        self.settings_watched: set[str] = set()
         self.history = history
         self.calls = CallTracker(self.directory, history.told)
         self.devices = Devices(hass, entry_id, serial)
@@ -84,6 +89,7 @@ class Switchboard:
         self._shown_calls = 0
         self._cancel_expiry: CALLBACK_TYPE | None = None
         self._expiry_at: datetime | None = None
+        self._cancel_second_look: CALLBACK_TYPE | None = None
 
     @callback
     def set_pbx_device(self, device_id: str) -> None:
@@ -106,12 +112,7 @@ class Switchboard:
         if report.type == "extension_status":
             self._take_status(report.payload, now)
         elif report.type == "config_change":
-            self._want(
-                Poll.TRUNKS
-                if report.payload.get("type") == "trunk"
-                else Poll.EXTENSIONS,
-                1.0,
-            )
+            self._take_config_change(report.payload)
         else:
             self.handle(self.calls.take(report, now), now)
             if report.type == "call_status":
@@ -128,6 +129,14 @@ class Switchboard:
             self._shown_calls = self.calls.active_count
             self.changed.tell(PBX)
         self._plan_expiry(now)
+
+    def shown(self, call: Call) -> Call:
+        """Return a call as it may be shown: outside numbers hidden if they are to be."""
+        return self._mask.call(call) if self._mask is not None else call
+
+    def shown_number(self, number: str) -> str:
+        """Return a number, or a text with numbers in it, as it may be shown."""
+        return (self._mask.number(number) if self._mask is not None else None) or number
 
     @callback
     def tell_found(self, call: Call, records: Iterable[CallRecord]) -> None:
@@ -158,15 +167,21 @@ class Switchboard:
     @property
     def last_call(self) -> Call | None:
         """Return the call that ended last, as it may be shown."""
-        call = self.history.last_call
-        if call is None or self._mask is None:
-            return call
         # It may have been told before numbers were to be hidden.
-        return self._mask.call(call)
+        call = self.history.last_call
+        return self.shown(call) if call is not None else None
 
     @callback
     def stop(self) -> None:
         """Cancel what is planned."""
+        self._forget_expiry()
+        if self._cancel_second_look is not None:
+            self._cancel_second_look()
+            self._cancel_second_look = None
+
+    @callback
+    def _forget_expiry(self) -> None:
+        """Cancel the closing of calls."""
         if self._cancel_expiry is not None:
             self._cancel_expiry()
             self._cancel_expiry = None
@@ -239,6 +254,58 @@ class Switchboard:
         for number in self.directory.extensions:
             if old is None or old.get(number, 0) != unread.get(number, 0):
                 self.changed.tell(extension_key(number))
+
+    @callback
+    def watch_settings(self, number: str) -> CALLBACK_TYPE:
+        """Have the settings of an extension read; return how to stop."""
+        self.settings_watched.add(number)
+        self._want(Poll.EXTENSION_SETTINGS, 1.0)
+
+        @callback
+        def stop() -> None:
+            self.settings_watched.discard(number)
+            self.do_not_disturb.pop(number, None)
+
+        return stop
+
+    @callback
+    def set_do_not_disturb(self, states: dict[str, bool | None]) -> None:
+        """Take in which extensions take no calls, None if the PBX does not say."""
+        for number, state in states.items():
+            if self.do_not_disturb.get(number) is not state:
+                self.do_not_disturb[number] = state
+                self.changed.tell(extension_key(number))
+
+    @callback
+    def _take_config_change(self, payload: dict[str, Any]) -> None:
+        """Look at what was changed; the report says no more than whose (5.12)."""
+        if payload.get("type") == "trunk":
+            self._want(Poll.TRUNKS, 1.0)
+            return
+        self._want(Poll.EXTENSIONS, 1.0)
+        number = payload.get("extension")
+        if self.settings_watched and (
+            not isinstance(number, str) or number in self.settings_watched
+        ):
+            self._want(Poll.EXTENSION_SETTINGS, 1.0)
+            self._plan_second_look()
+
+    @callback
+    def _plan_second_look(self) -> None:
+        """Plan when to read the settings of extensions once more."""
+        if self._cancel_second_look is not None:
+            self._cancel_second_look()
+
+        @callback
+        def look(_now: datetime) -> None:
+            self._cancel_second_look = None
+            self._want(Poll.EXTENSION_SETTINGS, 0.0)
+
+        self._cancel_second_look = async_call_at(
+            self._hass,
+            HassJob(look, f"{DOMAIN} settings", cancel_on_shutdown=True),
+            self._hass.loop.time() + AFTER_REPETITIONS,
+        )
 
     @callback
     def _take_status(self, payload: dict[str, Any], now: datetime) -> None:
@@ -317,7 +384,7 @@ class Switchboard:
         due = self.calls.next_due
         if due == self._expiry_at and self._cancel_expiry is not None:
             return
-        self.stop()
+        self._forget_expiry()
         self._expiry_at = due
         if due is not None:
             self._cancel_expiry = async_call_at(

@@ -5,12 +5,12 @@ import csv
 import io
 import ipaddress
 from typing import TYPE_CHECKING
-import wave
 
 from .api import Answer, ApiCall, download, endpoint
 from .encoding import Report, to_json
 from .errors import ApiError
 from .readings import BadDownload, NoRecords
+from .sound import Sound
 from .state import Voicemail
 from .web import WebResponse
 
@@ -92,15 +92,13 @@ def _refusal(sim: Simulator, error: ApiError) -> WebResponse:
             return WebResponse(body=to_json(answer, sim.readings).encode())
 
 
-def _sound() -> bytes:
-    """Return a tenth of a second of silence as WAV."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(b"\0" * 1600)
-    return buffer.getvalue()
+def _sound(sim: Simulator, name: str) -> WebResponse:
+    """Return a file of the size that was set for it."""
+    size = sim.sounds.get(name, sim.settings.sound_size)
+    return WebResponse(
+        sound=Sound(size, sim.settings.sound_finished),
+        content_type=sim.settings.sound_type,
+    )
 
 
 # --- records ---
@@ -184,7 +182,7 @@ def recording_download(sim: Simulator, call: ApiCall) -> WebResponse:
         _opened(sim, call, "20012", ["recording"])
     except ApiError as error:
         return _refusal(sim, error)
-    return WebResponse(body=_sound(), content_type="audio/x-wav")
+    return _sound(sim, call.query["recording"])
 
 
 # --- messages ---
@@ -220,7 +218,7 @@ def voicemail_download(sim: Simulator, call: ApiCall) -> WebResponse:
         _opened(sim, call, "20017", list(_MESSAGE))
     except ApiError as error:
         return _refusal(sim, error)
-    return WebResponse(body=_sound(), content_type="audio/x-wav")
+    return _sound(sim, call.query["voicemailfile"])
 
 
 @endpoint("voicemail/delete", needs_body=True)

@@ -170,6 +170,11 @@ class Settings:
     # Seconds between two configuration writes below which 10025 is the answer.
     config_pause: float = 1.0
     record_calls: bool = True
+    # Bytes of a recording or a message, whether it says so itself, and what the web
+    # server calls it.
+    sound_size: int = 1644
+    sound_finished: bool = True
+    sound_type: str = "audio/x-wav"
     # Answers without Content-Length, as in every sample of protocol.md 1.3.
     content_length: bool = False
     extensions: tuple[ExtensionSpec, ...] = EXTENSIONS

@@ -80,6 +80,9 @@ class Simulator:
         self._last_config: float | None = None
         # Random strings of the download endpoints.
         self.randoms: dict[str, tuple[float, str, dict[str, str]]] = {}
+        # Sizes of recordings and messages by the name of the file; all others have
+        # the settings' one.
+        self.sounds: dict[str, int] = {}
         self._is_running = False
 
     # --- life ---
@@ -365,6 +368,11 @@ class Simulator:
     def rename_extension(self, number: str, name: str) -> None:
         """Give an extension another name."""
         self.pbx.extensions[number].name = name
+        self.tell_config_change("extension", number, "update")
+
+    def set_do_not_disturb(self, number: str, on: bool) -> None:
+        """Set an extension to take no calls, on its phone or on the web page."""
+        self.pbx.extensions[number].options["dnd"] = "on" if on else "off"
         self.tell_config_change("extension", number, "update")
 
     def set_trunk_status(self, name: str, status: str) -> None:

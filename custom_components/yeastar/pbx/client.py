@@ -7,14 +7,15 @@ object, every answer HTTP 200 with `status` and, if it failed, `errno`
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
 from http import HTTPStatus
 import json
 import logging
 import time
-from typing import Any
+from typing import Any, Literal, override
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -40,6 +41,7 @@ from .errors import (
     WrongSchemeError,
     error_for,
 )
+from .files import HEAD, FileRequest, SoundFile, is_sound
 from .models import Device, EventTarget, text
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,6 +57,26 @@ _NOT_SUPPORTED = 10003
 LARGEST_ANSWER = 8 * 1024 * 1024
 # s2:login: five failed logins block the caller's address for 10 minutes.
 LOCK_SECONDS = 600
+# A file may hold the PBX for four minutes, and no session shall be without a
+# heartbeat for ten.
+FRESH = 240
+# An answer that begins like JSON where a file should be.
+LONGEST_REFUSAL = 64 * 1024
+
+
+class CountedLock(asyncio.Lock):
+    """A lock that knows how many wait for it."""
+
+    waiting = 0
+
+    @override
+    async def acquire(self) -> Literal[True]:
+        """Wait for the lock."""
+        self.waiting += 1
+        try:
+            return await super().acquire()
+        finally:
+            self.waiting -= 1
 
 
 @dataclass(slots=True)
@@ -63,12 +85,15 @@ class Access:
 
     Attributes:
         lock: held by the one request that is under way.
+        files: held by whoever fetches a sound file or is next to do so, so that
+            at most one file is before any other request.
         locked_until: when the PBX accepts a login again, by the clients' clock;
             0 if it does now.
     """
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: CountedLock = field(default_factory=CountedLock)
     locked_until: float = 0.0
+    files: CountedLock = field(default_factory=CountedLock)
 
 
 class _WitnessedBody(BytesPayload):
@@ -157,6 +182,7 @@ class YeastarClient:
         self._access = access or Access()
         self._clock = clock
         self._token: str | None = None
+        self._extended_at = 0.0
         self._refused: InvalidAuthError | None = None
         self._answered = False
         self.announced: EventTarget | None = None
@@ -215,6 +241,7 @@ class YeastarClient:
                 self._token = self.announced = None
                 raise ApiTooOldError("the PBX no longer has API 2.0.0") from error
             raise
+        self._extended_at = self._clock()
         self.announced = target
 
     async def request(
@@ -261,6 +288,32 @@ class YeastarClient:
             if self._token is None:
                 await self._login()
             return await self._in_session(lambda: self._get(endpoint, query))
+
+    @asynccontextmanager
+    async def open_file(self, asked: FileRequest) -> AsyncIterator[SoundFile]:
+        """Have the PBX send a sound file; it serves nobody else while this is open.
+
+        Raises:
+            NoFileError: the PBX gave none and no reason.
+            RefusedError: the PBX declined, with its `errno`.
+            PbxError: anything else.
+        """
+        async with self._access.files, self._access.lock:
+            if self._token is None:
+                await self._login()
+            elif self._clock() - self._extended_at >= FRESH:
+                # Nothing else can be sent while the file comes.
+                await self._heartbeat()
+            file = await self._in_session(lambda: self._open(asked))
+            try:
+                yield file
+            finally:
+                file.close()
+
+    @property
+    def wanted(self) -> bool:
+        """Tell whether anybody waits to send a request."""
+        return bool(self._access.lock.waiting or self._access.files.waiting)
 
     async def device(self) -> Device:
         """Return what the PBX says of itself (deviceinfo-query.html).
@@ -317,6 +370,7 @@ class YeastarClient:
         if not token:
             raise NotYeastarError("login answered without a token")
         self._token = token
+        self._extended_at = self._clock()
         self.session_number += 1
         self.transport = text(answer.get("transport")).upper() or None
         # A relative target means the address from which the login came.
@@ -359,45 +413,110 @@ class YeastarClient:
 
     async def _get(self, endpoint: str, query: Mapping[str, str]) -> bytes:
         """Fetch one file, or raise what the PBX gave instead."""
+        status, content = await self._exchange(
+            hdrs.METH_GET, self._file_url(endpoint, query), None, DOWNLOAD_TIMEOUT
+        )
+        self._check_file(endpoint, status, content)
+        return bytes(content)
+
+    def _file_url(self, endpoint: str, query: Mapping[str, str]) -> str:
+        """Return the address of one file."""
         # A blank in a time, a plus in a name: encoded so that both stay (6.11).
         encoded = urlencode({**query, "token": self._token or ""}, quote_via=quote)
-        url = f"{self._base}{endpoint}?{encoded}"
-        status, content = await self._exchange(
-            hdrs.METH_GET, url, None, DOWNLOAD_TIMEOUT
-        )
+        return f"{self._base}{endpoint}?{encoded}"
+
+    def _check_file(self, endpoint: str, status: int, content: bytearray) -> None:
+        """Raise what the PBX gave instead of a file, if it did."""
         if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.OK and not content):
             raise NoFileError("the PBX gave no file")
         if status != HTTPStatus.OK or content.lstrip().startswith(b"{"):
             # How a bad link answers is not documented; no file begins like JSON.
             self._fields(endpoint, status, content)
             raise NotYeastarError("an answer where a file should be")
-        return bytes(content)
+
+    async def _open(self, asked: FileRequest) -> SoundFile:
+        """Ask for a link to a file and open it; a link that fails is asked for again.
+
+        It lives 30 s and works once: what the first one fails of, a second need not.
+        """
+        for last in (False, True):
+            answer = await self._post(asked.prepare, asked.parameters, self._token)
+            link = {**asked.parameters, "random": text(answer.get("random"))}
+            try:
+                return await self._open_link(asked.download, link)
+            except NoFileError:
+                if last:
+                    raise
+            except RefusedError as error:
+                if last or error.reason != "download_link_invalid":
+                    raise
+        raise AssertionError
+
+    async def _open_link(self, endpoint: str, query: Mapping[str, str]) -> SoundFile:
+        """Open one file and make sure that it is sound."""
+        self.counts["requests"] += 1
+        async with self._explained(), asyncio.timeout(TIMEOUT):
+            response = await self._session.get(
+                self._file_url(endpoint, query),
+                ssl=self._ssl,
+                allow_redirects=False,
+                headers={"Connection": "close", "Accept-Encoding": "identity"},
+                # Who takes the file has the limits.
+                timeout=aiohttp.ClientTimeout(),
+            )
+            try:
+                return await self._sound_file(endpoint, response)
+            except BaseException:
+                response.close()
+                raise
+
+    async def _sound_file(
+        self, endpoint: str, response: aiohttp.ClientResponse
+    ) -> SoundFile:
+        """Return the file that an answer is, or raise what it is instead."""
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            refusal = content.startswith(b"{") and len(content) <= LONGEST_REFUSAL
+            if len(content) >= HEAD and not refusal:
+                break
+        head = bytes(content)
+        if response.status == HTTPStatus.OK and is_sound(response.content_type, head):
+            return SoundFile(response, head, self._explained)
+        self._check_file(endpoint, response.status, content)
+        raise NotYeastarError("an answer where a file should be")
 
     async def _exchange(
         self, method: str, url: str, body: BytesPayload | None, timeout: float
     ) -> tuple[int, bytearray]:
         """Send one request, return the HTTP status and the content of its answer."""
         self.counts["requests"] += 1
+        async with (
+            self._explained(),
+            asyncio.timeout(timeout),
+            self._session.request(
+                method,
+                url,
+                data=body,
+                ssl=self._ssl,
+                allow_redirects=False,
+                # The PBX closes each connection after its answer (1.2), and a
+                # pooled one would be found dead at the next request.
+                headers={"Connection": "close"},
+            ) as response,
+        ):
+            content = bytearray()
+            async for chunk in response.content.iter_any():
+                content += chunk
+                if len(content) > LARGEST_ANSWER:
+                    raise NotYeastarError("the answer is too long")
+            return response.status, content
+
+    @asynccontextmanager
+    async def _explained(self) -> AsyncIterator[None]:
+        """Turn what may go wrong on the way to the PBX into its cause."""
         try:
-            async with (
-                asyncio.timeout(timeout),
-                self._session.request(
-                    method,
-                    url,
-                    data=body,
-                    ssl=self._ssl,
-                    allow_redirects=False,
-                    # The PBX closes each connection after its answer (1.2), and a
-                    # pooled one would be found dead at the next request.
-                    headers={"Connection": "close"},
-                ) as response,
-            ):
-                content = bytearray()
-                async for chunk in response.content.iter_any():
-                    content += chunk
-                    if len(content) > LARGEST_ANSWER:
-                        raise NotYeastarError("the answer is too long")
-                return response.status, content
+            yield
         except TimeoutError as error:
             raise CannotConnectError("no answer in time") from error
         except aiohttp.ServerFingerprintMismatch as error:

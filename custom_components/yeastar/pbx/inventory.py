@@ -195,6 +195,19 @@ def unread_voicemails(answer: dict[str, Any]) -> dict[str, int]:
     }
 
 
+def do_not_disturb(answer: dict[str, Any]) -> dict[str, bool | None]:
+    """Read who takes no calls from `extension/query` (6.3), and not one word more.
+
+    Everything else of the answer is passwords and private matters.
+    """
+    words = {"on": True, "off": False}
+    return {
+        number: words.get(text(item.get("dnd")).lower())
+        for item in records(answer.get("extinfos"))
+        if (number := text(item.get("number")))
+    }
+
+
 def running_calls(answer: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """Return the calls of `call/query` or `extension/query_call` (6.3, 6.6).
 

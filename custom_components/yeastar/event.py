@@ -1,6 +1,7 @@
 """Event entities: what happens to calls, at the PBX and at whom it concerns."""
 
-from typing import override
+from datetime import datetime, timedelta
+from typing import Final, override
 
 from homeassistant.components.event import (
     DOMAIN as EVENT_DOMAIN,
@@ -11,18 +12,22 @@ from homeassistant.components.event import (
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_DOOR_STATIONS
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .devices import EXTENSION, QUEUE
 from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity
 from .pbx.calls import Step, Transition
+from .pbx.inventory import ExtensionStatus
 from .switchboard import as_dict
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0
 
-_DOORBELL = "doorbell"
+_DOORBELL: Final = "doorbell"
+# How long a door station may ring itself before somebody answers there.
+LONGEST_RING: Final = timedelta(minutes=1)
 
 
 async def async_setup_entry(
@@ -138,6 +143,8 @@ class DoorbellEvent(CallListener, ExtensionEntity):
     _attr_device_class = EventDeviceClass.DOORBELL
     _attr_event_types = [DoorbellEventType.RING]
 
+    _rung_at: datetime | None = None
+
     def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
         """Name it."""
         super().__init__(coordinator, _DOORBELL, number)
@@ -151,6 +158,34 @@ class DoorbellEvent(CallListener, ExtensionEntity):
             transition.step is Step.RINGING
             and call.caller_number == self._number
             and not call.late
+            and not self._was_called
         ):
             self._trigger_event(DoorbellEventType.RING, as_dict(call))
             self.async_write_ha_state()
+
+    @override
+    @callback
+    def _state_changed(self) -> None:
+        """Note whether somebody calls the door station."""
+        super()._state_changed()
+        extension = self._board.directory.extensions.get(self._number)
+        match extension.status if extension else None:
+            case ExtensionStatus.RINGING:
+                self._rung_at = dt_util.utcnow()
+            case ExtensionStatus.BUSY | ExtensionStatus.ON_HOLD:
+                pass
+            case _:
+                self._rung_at = None
+
+    @property
+    def _was_called(self) -> bool:
+        """Tell whether the door station rang itself a moment ago.
+
+        It does when a call is dialed for it through the API, with it as the caller
+        (5.17). Only for a moment: that it is free again may have got lost, and a
+        bell that stays silent is worse than one that rings too often.
+        """
+        return (
+            self._rung_at is not None
+            and dt_util.utcnow() - self._rung_at < LONGEST_RING
+        )

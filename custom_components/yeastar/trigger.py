@@ -69,7 +69,7 @@ from .targets import CallParties, entities_of_kind
 
 CONF_FROM: Final = "from"
 CONF_KEY: Final = "key"
-CONF_KEYS: Final = "keys"
+CONF_SEQUENCE: Final = "sequence"
 CONF_TO: Final = "to"
 
 # The keys of a telephone, and those that only some have.
@@ -268,7 +268,7 @@ class CallMissedTrigger(_CallTrigger):
 class DtmfReceivedTrigger(_BusTrigger):
     """Somebody pressed a key during a call.
 
-    `trigger.key` is the key, `trigger.keys` all keys of the call so far,
+    `trigger.key` is the key, `trigger.sequence` all keys of the call so far,
     `trigger.number` who pressed it.
     """
 
@@ -278,7 +278,7 @@ class DtmfReceivedTrigger(_BusTrigger):
             vol.Optional(CONF_KEY): vol.All(
                 cv.ensure_list, [vol.All(cv.string, vol.Upper, vol.In(DTMF_KEYS))]
             ),
-            vol.Optional(CONF_KEYS): vol.All(
+            vol.Optional(CONF_SEQUENCE): vol.All(
                 cv.string, vol.Upper, vol.Match(r"^[0-9A-D*#]*$")
             ),
         }
@@ -289,7 +289,7 @@ class DtmfReceivedTrigger(_BusTrigger):
         super().__init__(hass, config)
         self._keypad = Keypad()
         self._wanted = frozenset(self._options.get(CONF_KEY, ()))
-        self._sequence: str = self._options.get(CONF_KEYS, "")
+        self._sequence: str = self._options.get(CONF_SEQUENCE, "")
 
     @override
     @callback
@@ -303,7 +303,7 @@ class DtmfReceivedTrigger(_BusTrigger):
         """Run the action for each key that is meant."""
         if event.data.get("type") != "dtmf":
             return
-        payload = event.data["payload"]
+        payload = event.data.get("payload") or {}
         # Only who pressed the key is in the report.
         member: dict[str, Any] = next(iter(payload.get("members") or ()), {})
         number = member.get("number" if member.get("kind") == "ext" else "from")
@@ -316,17 +316,18 @@ class DtmfReceivedTrigger(_BusTrigger):
             if self._wanted and press.key.upper() not in self._wanted:
                 reject(CONF_KEY, event.context)
             elif not press.keys.upper().endswith(self._sequence):
-                reject(CONF_KEYS, event.context)
+                reject(CONF_SEQUENCE, event.context)
             else:
                 _ = run_action(
                     {
                         "key": press.key,
-                        "keys": mask.number(press.keys) if mask else press.keys,
+                        # Not `keys`, which in a template is the method of a dict.
+                        "sequence": mask.number(press.keys) if mask else press.keys,
                         "number": number,
                         "path": path,
                         "call_id": payload["call_id"],
                         "config_entry_id": event.data["config_entry_id"],
-                        "device_id": event.data["device_id"],
+                        "device_id": event.data.get("device_id"),
                     },
                     "a key that was pressed",
                     event.context,

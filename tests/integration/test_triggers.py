@@ -719,11 +719,15 @@ async def test_being_put_on_hold_is_not_a_second_call(
             options={"to": ["busy", "on_hold"]},
         ),
     )
-    call = await from_ada(pbx)
+    call = await pbx.calls.internal("1000", "1001")
+    await call.ring()
     await call.answer(by="1001")
     await wait(4, step=1)
-    await call.hold(by="1001")
+    await call.hold(by="1000")
     await heard(hass, pbx)
+    state = hass.states.get("sensor.1001_erwin_co_status")
+    assert state is not None
+    assert state.state == "on_hold"
     await call.resume()
     await heard(hass, pbx)
     assert len(runs) == 1

@@ -102,6 +102,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         switchboard: what is known of it.
         receiver: hears what it says by itself.
         clock: of the PBX.
+        log_reads: how often the call log was read.
+        log_problem: why it could not be read the last time, None if it could.
         library: what there is to hear of it.
         settings: changes those of its extensions.
     """
@@ -132,6 +134,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         )
         self.plan = PollPlan()
         self.history = history
+        self.log_reads = 0
+        self.log_problem: str | None = None
         self._catch_up = entry.options.get(CONF_CATCH_UP, True)
         self.switchboard = Switchboard(
             hass,
@@ -319,10 +323,13 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             try:
                 if await catch_up(self.client, self.switchboard, self.clock, now, over):
                     again = LOG_FRESH
+                self.log_reads += 1
+                self.log_problem = None
             except InvalidAuthError:
                 raise
             except (PbxError, MalformedReportError) as error:
                 _LOGGER.debug("The call log could not be read: %s", error)
+                self.log_problem = f"{type(error).__name__}: {error}"
                 again = LOG_AGAIN
         if again is None:
             self.switchboard.end_forgotten()

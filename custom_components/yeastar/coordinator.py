@@ -178,6 +178,17 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         if self.data is not None and self.last_update_success and not self._busy:
             self._schedule_by(wait)
 
+    @callback
+    def queues_changed(self) -> None:
+        """Have the queues read: one of their agents was changed."""
+        self.want(Poll.QUEUES, 1.0)
+
+    @callback
+    def check_now(self) -> None:
+        """Do what is due at once, because something else saw trouble."""
+        self._heartbeat_at = None
+        self.want(Poll.DEVICE, 0)
+
     @property
     def _busy(self) -> bool:
         """Tell whether a tick is under way; it plans the next one itself."""
@@ -487,8 +498,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             self.want(Poll.CALL_LOG, LOG_FRESH)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
-            self._heartbeat_at = None
-            self.want(Poll.DEVICE, 0)
+            self.check_now()
 
     @override
     async def async_shutdown(self) -> None:

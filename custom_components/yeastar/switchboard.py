@@ -32,6 +32,8 @@ from .privacy import Mask
 
 # A phone goes free a moment after its call; only then is a look worth it.
 AFTER_CALL = 5.0
+# Calls that wait to be accepted do so for ten seconds; nobody has more at once.
+MOST_INVITATIONS = 50
 # A second change of an extension within a minute is told by the very same bytes,
 # which count as a repetition of the first report: so look once more afterwards.
 AFTER_REPETITIONS = 61.0
@@ -73,6 +75,7 @@ class Switchboard:
         self.trunks: dict[str, Trunk] = {}
         self.listed_in_session: int | None = None
         self.queue_names: dict[str, str] = {}
+        self.invitations: dict[str, str] = {}
         self.voicemails: dict[str, int] | None = None
         self.do_not_disturb: dict[str, bool | None] = {}
         self.settings_watched: set[str] = set()
@@ -114,6 +117,8 @@ class Switchboard:
         elif report.type == "config_change":
             self._take_config_change(report.payload)
         else:
+            if report.type == "invite":
+                self._note_invitation(report.payload)
             self.handle(self.calls.take(report, now), now)
             if report.type == "call_status":
                 self._take_hold(report.payload)
@@ -320,6 +325,17 @@ class Switchboard:
             return
         self._heard_of[number] = now
         self._set_status(known, extension_status(str(payload.get("status") or "")))
+
+    @callback
+    def _note_invitation(self, payload: dict[str, Any]) -> None:
+        """Keep how to accept a call that is offered for ten seconds (5.4)."""
+        call_id = payload.get("call_id")
+        for member in payload.get("members", ()):
+            if isinstance(call_id, str) and (channel := member.get("channel_id")):
+                self.invitations.pop(call_id, None)
+                self.invitations[call_id] = str(channel)
+        while len(self.invitations) > MOST_INVITATIONS:
+            del self.invitations[next(iter(self.invitations))]
 
     @callback
     def _take_hold(self, payload: dict[str, Any]) -> None:

@@ -133,6 +133,11 @@ class CallTracker:
         """Tell whether a call is open: it goes on, or its end is not complete."""
         return call_id in self._open
 
+    def members_of(self, call_id: str) -> list[dict[str, Any]]:
+        """Return who takes part in an open call as reports have it, like its members."""
+        evidence = self._open.get(call_id)
+        return evidence.members() if evidence is not None else []
+
     @property
     def next_due(self) -> datetime | None:
         """Return when `expire` has something to tell, None if never."""

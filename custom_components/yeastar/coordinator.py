@@ -198,6 +198,9 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
+        if not first:
+            # At set-up this has to wait until the platforms are there.
+            await self.switchboard.devices.follow()
         await ask_about_silent_calls(self.client, self.switchboard)
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
             await self._mend_delivery()
@@ -266,7 +269,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             self._failures += 1
         if self._told_connected is not self.last_update_success:
             self._told_connected = self.last_update_success
-            self.switchboard.changed.tell_all()
+            self.switchboard.tell_all()
 
     @callback
     def _schedule_by(self, delay: float) -> None:

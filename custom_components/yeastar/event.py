@@ -8,7 +8,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import YeastarConfigEntry
 from .devices import EXTENSION, QUEUE
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity
+from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity, numerous
 from .pbx.calls import Step, Transition
 from .switchboard import as_dict
 
@@ -52,7 +52,14 @@ class CallEvent(YeastarEntity, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Listen from now on."""
         await super().async_added_to_hass()
-        self.async_on_remove(self._board.called.add(self._about, self._called))
+        self._board.called.add(self._about, self._called)
+
+    @override
+    @callback
+    def _stop_listening(self) -> None:
+        """Hear no more."""
+        super()._stop_listening()
+        self._board.called.remove(self._about, self._called)
 
     @override
     @callback
@@ -75,8 +82,11 @@ class PbxCallEvent(CallEvent, PbxEntity):
     """All calls of the PBX."""
 
 
+@numerous
 class ExtensionCallEvent(CallEvent, ExtensionEntity):
     """The calls of an extension."""
+
+    _attr_translation_key = "call"
 
 
 class QueueCallEvent(CallEvent, QueueEntity):

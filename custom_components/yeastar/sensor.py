@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .devices import EXTENSION, QUEUE, TRUNK
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity
+from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity, numerous
 from .listeners import PBX
 from .pbx.calls import Step, Transition
 from .pbx.delivery import Delivery
@@ -184,6 +184,7 @@ class MissedCallsSensor(PbxEntity, RestoreSensor):
         self.async_write_ha_state()
 
 
+@numerous
 class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
     """What an extension does."""
 
@@ -200,8 +201,11 @@ class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
         return extension.status if extension else None
 
 
+@numerous
 class UnreadVoicemailsSensor(ExtensionEntity, SensorEntity):
     """How many voicemails nobody has listened to yet."""
+
+    _attr_translation_key = "unread_voicemails"
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 

@@ -5,6 +5,7 @@ from typing import override
 
 from propcache.api import cached_property
 
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.entity import Entity
@@ -110,8 +111,31 @@ class YeastarEntity(Entity):
 
     @callback
     def _state_changed(self) -> None:
-        """Show what is known now."""
-        self.async_write_ha_state()
+        """Show what is known now, unless it is shown already.
+
+        To write a state costs ten times as much as to see that it is the same, and
+        of what is told to the entities of an extension or of the PBX most concerns
+        only one of them.
+        """
+        if self._content != self._shown:
+            self.async_write_ha_state()
+
+    @override
+    @callback
+    def _async_write_ha_state(self) -> None:
+        """Remember what is shown, whoever wanted it to be shown."""
+        self._shown = self._content
+        super()._async_write_ha_state()
+
+    _shown: object = None
+
+    @property
+    def _content(self) -> object:
+        """What there is to be shown."""
+        if not self.available:
+            return STATE_UNAVAILABLE
+        attributes = self.extra_state_attributes
+        return (self.state, attributes) if attributes else self.state
 
     @property
     @override

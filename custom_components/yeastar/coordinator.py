@@ -140,7 +140,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     @callback
     def _register_pbx(self, device: Device | None) -> None:
         """Put the PBX into the device registry."""
-        details: dict[str, Any] = {"default_name": self.config_entry.title}
+        # Without a name Home Assistant calls a new device what the entry is called.
+        details: dict[str, Any] = {}
         if device is not None:
             details = {
                 "name": device.name or self.config_entry.title,

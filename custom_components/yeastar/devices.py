@@ -122,9 +122,8 @@ class Devices:
         ]
         async for some in in_slices(others, AT_ONCE):
             for device_id in some:
-                registry.async_update_device(
-                    device_id, remove_config_entry_id=self._entry_id
-                )
+                if registry.async_get(device_id) is not None:
+                    registry.async_remove_device(device_id)
         known = self._known[kind]
         for key in [key for key in known if key not in names]:
             del known[key]

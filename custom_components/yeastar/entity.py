@@ -1,19 +1,26 @@
 """What all entities have in common."""
 
 from inspect import getattr_static
-from typing import override
+from typing import Any, Final, override
 
 from propcache.api import cached_property
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import async_get_platforms
 
+from .const import DOMAIN
 from .coordinator import YeastarCoordinator
 from .devices import EXTENSION, QUEUE, TRUNK
 from .listeners import PBX, Key, extension_key, queue_key, trunk_key
+from .slices import in_slices
 from .switchboard import Switchboard
+
+# One takes a twentieth of a millisecond.
+REMOVED_AT_ONCE: Final = 100
 
 # What Home Assistant asks an entity for, and then keeps in it, although it is the same
 # for all entities of a class.
@@ -58,6 +65,22 @@ def numerous[AnyEntity: type[Entity]](entity_class: AnyEntity) -> AnyEntity:
         if isinstance(getattr_static(entity_class, name, None), cached_property):
             setattr(entity_class, name, getattr(blank, name))
     return entity_class
+
+
+async def async_remove_entities(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Take all entities of an entry away.
+
+    Home Assistant would do so too, but thousands of them without a pause.
+    """
+    entities = [
+        entity
+        for platform in async_get_platforms(hass, DOMAIN)
+        if platform.config_entry is entry
+        for entity in platform.entities.values()
+    ]
+    async for some in in_slices(entities, REMOVED_AT_ONCE):
+        for entity in some:
+            await entity.async_remove()
 
 
 class YeastarEntity(Entity):

@@ -11,6 +11,7 @@ from homeassistant.util.network import is_local
 from . import actions, notices
 from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
+from .entity import async_remove_entities
 from .history import CallHistory, async_remove_history
 from .own_address import async_remove_own_address
 
@@ -50,11 +51,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> b
     )
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await coordinator.switchboard.devices.follow()
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
     """Take the entities away; the rest goes by the entry's own clean-up."""
+    await async_remove_entities(hass, entry)
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         notices.hide(hass, entry.entry_id)
     return unloaded

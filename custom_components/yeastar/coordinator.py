@@ -197,7 +197,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     @callback
     def _register_pbx(self, device: Device | None) -> None:
         """Put the PBX into the device registry."""
-        details: dict[str, Any] = {"default_name": self.config_entry.title}
+        # Without a name Home Assistant calls a new device what the entry is called.
+        details: dict[str, Any] = {}
         if device is not None:
             details = {
                 "name": device.name or self.config_entry.title,
@@ -307,6 +308,9 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
+        if not first:
+            # At set-up this has to wait until the platforms are there.
+            await self.switchboard.devices.follow()
         if gone := await ask_about_silent_calls(self.client, self.switchboard):
             await self._close(gone)
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
@@ -446,7 +450,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             self._failures += 1
         if self._told_connected is not self.last_update_success:
             self._told_connected = self.last_update_success
-            self.switchboard.changed.tell_all()
+            self.switchboard.tell_all()
 
     @callback
     def _schedule_by(self, delay: float) -> None:

@@ -14,7 +14,7 @@ from .call_data import as_dict
 from .const import DOMAIN, EVENT_CALL, EVENT_REPORT
 from .devices import EXTENSION, QUEUE, TRUNK, Devices
 from .history import CallHistory
-from .listeners import PBX, Listeners, extension_key, queue_key, trunk_key
+from .listeners import PBX, Key, Listeners, extension_key, queue_key, trunk_key
 from .pbx.call_records import CallRecord
 from .pbx.calls import TERMINAL, Call, CallTracker, Direction, Outcome, Transition
 from .pbx.delivery import DeliveryWatch
@@ -29,6 +29,7 @@ from .pbx.inventory import (
 from .pbx.reports import Report
 from .poll_plan import Poll
 from .privacy import Mask
+from .slices import in_slices
 
 # A phone goes free a moment after its call; only then is a look worth it.
 AFTER_CALL = 5.0
@@ -37,6 +38,8 @@ MOST_INVITATIONS = 50
 # A second change of an extension within a minute is told by the very same bytes,
 # which count as a repetition of the first report: so look once more afterwards.
 AFTER_REPETITIONS = 61.0
+# To show three states takes Home Assistant a tenth of a millisecond.
+TOLD_AT_ONCE = 50
 
 
 class Switchboard:
@@ -224,18 +227,20 @@ class Switchboard:
                 for number, extension in extensions.items()
             },
         )
-        for number, extension in extensions.items():
-            if old.get(number) != extension:
-                self.changed.tell(extension_key(number))
+        self._tell_many(
+            extension_key(number)
+            for number, extension in extensions.items()
+            if old.get(number) != extension
+        )
 
     @callback
     def set_trunks(self, trunks: dict[str, Trunk]) -> None:
         """Take in a list of trunks."""
         old, self.trunks = self.trunks, trunks
         self.devices.update(TRUNK, {name: name for name in trunks})
-        for name, trunk in trunks.items():
-            if old.get(name) != trunk:
-                self.changed.tell(trunk_key(name))
+        self._tell_many(
+            trunk_key(name) for name, trunk in trunks.items() if old.get(name) != trunk
+        )
 
     @callback
     def set_queues(self, queues: dict[str, Queue]) -> None:
@@ -248,17 +253,40 @@ class Switchboard:
                 for number, queue in queues.items()
             },
         )
-        for number, queue in queues.items():
-            if old.get(number) != queue:
-                self.changed.tell(queue_key(number))
+        self._tell_many(
+            queue_key(number)
+            for number, queue in queues.items()
+            if old.get(number) != queue
+        )
 
     @callback
     def set_voicemails(self, unread: dict[str, int]) -> None:
         """Take in how many unread messages there are; who is missing has none."""
         old, self.voicemails = self.voicemails, unread
-        for number in self.directory.extensions:
-            if old is None or old.get(number, 0) != unread.get(number, 0):
-                self.changed.tell(extension_key(number))
+        self._tell_many(
+            extension_key(number)
+            for number in self.directory.extensions
+            if old is None or old.get(number, 0) != unread.get(number, 0)
+        )
+
+    @callback
+    def tell_all(self) -> None:
+        """Tell everybody that something changed for all of them."""
+        self._tell_many(self.changed.keys())
+
+    @callback
+    def _tell_many(self, keys: Iterable[Key]) -> None:
+        """Tell the listeners of perhaps thousands of keys."""
+        # Home Assistant keeps the task.
+        _ = self._hass.async_create_task(
+            self._tell_in_slices(list(keys)), f"{DOMAIN} changes", eager_start=True
+        )
+
+    async def _tell_in_slices(self, keys: list[Key]) -> None:
+        """Tell the listeners of some keys, then let others run."""
+        async for some in in_slices(keys, TOLD_AT_ONCE):
+            for key in some:
+                self.changed.tell(key)
 
     @callback
     def watch_settings(self, number: str) -> CALLBACK_TYPE:

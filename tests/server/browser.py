@@ -26,8 +26,8 @@ CHROMIUM = ROOT / ".chromium/start"
 PICTURES = ROOT / "artifacts/page"
 
 # Milliseconds. A step takes about one second on a machine that has nothing else to do.
-PATIENCE = 20_000
-SIZE = (1100, 800)
+PATIENCE = 8_000
+WIDTH, HEIGHT = 1100, 800
 
 ARGUMENTS = [
     # There is no sandbox for root, nor in most containers.
@@ -86,7 +86,7 @@ class Browser:
                 executable_path=CHROMIUM, args=ARGUMENTS
             )
             self.page = await chromium.new_page(
-                viewport={"width": SIZE[0], "height": SIZE[1]},
+                viewport={"width": WIDTH, "height": HEIGHT},
                 locale="en-GB",
                 reduced_motion="reduce",
             )
@@ -184,7 +184,9 @@ class Browser:
         for text in texts:
             await self.page.get_by_text(text).first.wait_for()
 
-    async def picture(self, name: str) -> None:
+    async def picture(
+        self, name: str, *, width: int = WIDTH, height: int = HEIGHT
+    ) -> None:
         """Keep what the page shows, and look for what should not be in any page."""
         shown = await self.page.evaluate(VISIBLE_TEXT)
         for wrong in (UNTRANSLATED, UNFILLED):
@@ -194,9 +196,11 @@ class Browser:
             if FAILURE.search(text := await toast.inner_text()):
                 self.faults.append(f"{name}: {text}")
         self._pictures += 1
+        await self.page.set_viewport_size({"width": width, "height": height})
         await self.page.screenshot(
             path=PICTURES / f"{self._pictures:02} {name}.png", animations="disabled"
         )
+        await self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 # All text of the page, also that in its components' own trees.

@@ -10,12 +10,14 @@ from pathlib import Path
 import time
 
 import pytest
+import yaml
 
 from tests.simulator import RealClock, Settings, Simulator
 
 from .browser import Browser, missing_browser
-from .harness import INTEGRATION, HomeAssistantServer
+from .harness import INTEGRATION, ROOT, HomeAssistantServer
 
+DOCS = ROOT / "docs"
 NEW_PASSWORD = "Changed1"
 CALLER = "0301234567"
 INTEGRATION_PAGE = "/config/integrations/integration/yeastar"
@@ -113,6 +115,57 @@ async def read_the_activity(walk: Walk) -> None:
     await browser.see("Ada Lovelace (0301234567)")
     await browser.see("called 1001, and nobody answered", "talked to 1001")
     await browser.picture("activity")
+
+
+async def look_at_the_dashboard(walk: Walk) -> None:
+    """As documented: docs/dashboard.yaml, pasted as it is."""
+    browser, pbx = walk.browser, walk.pbx
+    await walk.server.command(
+        "lovelace/dashboards/create",
+        url_path="tele-phone",
+        title="Telephone",
+        mode="storage",
+    )
+    await walk.server.command(
+        "lovelace/config/save",
+        url_path="tele-phone",
+        config=yaml.safe_load((DOCS / "dashboard.yaml").read_text()),
+    )
+    talk = await pbx.calls.inbound("siptrunk", CALLER, "5551000", to="1001")
+    await talk.ring()
+    await talk.answer(by="1001")
+    ringing = await pbx.calls.internal("1000", "1002")
+    await ringing.ring()
+    await browser.open("/tele-phone")
+    for name, value in (
+        ("Ada Lovelace → 1001", ":"),
+        ("Jayson → 1002", ":"),
+        ("1001 Erwin Co", "In a call"),
+        ("1002 Phillip Huff", "Ringing"),
+        ("1004 Store Room", "Not registered"),
+        ("Active calls", "2"),
+        ("Event delivery", "Working"),
+        ("6700 Support Waiting calls", "0"),
+        ("siptrunk", "Available"),
+    ):
+        row = browser.page.locator("tr").filter(has_text=name).filter(has_text=value)
+        await row.first.wait_for()
+    for wrong in ("hui-error-card", "hui-warning", "hui-card ha-alert"):
+        assert await browser.page.locator(wrong).count() == 0
+    await browser.picture("dashboard", width=1500, height=620)
+    await talk.hang_up(by="1001")
+    await ringing.hang_up(by="1000")
+    cards = browser.page.locator("hui-markdown-card")
+    running, today = cards.nth(0), cards.nth(1)
+    await running.filter(has_text="–").wait_for()
+    rows = today.locator("tr").filter(has_text="→")
+    await rows.nth(3).wait_for()
+    assert [row.split("→")[0].strip() for row in await rows.all_inner_texts()] == [
+        "Jayson",
+        "Ada Lovelace",
+        "Ada Lovelace",
+        "Ada Lovelace",
+    ]
 
 
 async def build_an_automation(walk: Walk) -> None:
@@ -241,6 +294,7 @@ async def test_a_user_finds_the_way_from_adding_a_pbx_to_deleting_it(
         watch_a_call,
         build_an_automation,
         read_the_activity,
+        look_at_the_dashboard,
         answer_a_reauth,
         answer_a_repair,
         reconfigure,
@@ -252,7 +306,7 @@ async def test_a_user_finds_the_way_from_adding_a_pbx_to_deleting_it(
         steps.remove(answer_a_repair)
     async with (
         Simulator(settings=Settings(), clock=RealClock()) as pbx,
-        HomeAssistantServer() as server,
+        HomeAssistantServer(yaml=(DOCS / "calls_today.yaml").read_text()) as server,
         Browser(server) as browser,
     ):
         for step in steps:

@@ -113,7 +113,7 @@ async def read_the_activity(walk: Walk) -> None:
         await asyncio.sleep(0.2)
     await browser.open("/logbook")
     await browser.see("Ada Lovelace (0301234567)")
-    await browser.see("called 1001, and nobody answered", "talked to 1001")
+    await browser.see("is calling 1001", "talked to 1001")
     await browser.picture("activity")
 
 
@@ -159,13 +159,8 @@ async def look_at_the_dashboard(walk: Walk) -> None:
     running, today = cards.nth(0), cards.nth(1)
     await running.filter(has_text="–").wait_for()
     rows = today.locator("tr").filter(has_text="→")
-    await rows.nth(3).wait_for()
-    assert [row.split("→")[0].strip() for row in await rows.all_inner_texts()] == [
-        "Jayson",
-        "Ada Lovelace",
-        "Ada Lovelace",
-        "Ada Lovelace",
-    ]
+    await rows.first.filter(has_text="Jayson → 1002").wait_for()
+    assert "Ada Lovelace → 1001" in await rows.nth(1).inner_text()
 
 
 async def build_an_automation(walk: Walk) -> None:
@@ -173,14 +168,13 @@ async def build_an_automation(walk: Walk) -> None:
     browser, pbx = walk.browser, walk.pbx
     await browser.open("/config/automation/edit/new")
     await browser.press("Add trigger")
-    await browser.search("event received")
-    await browser.click("Event received")
-    await browser.press("Add target")
-    await browser.search("1001 call")
-    await browser.page.get_by_text("1001 Erwin Co").first.click()
-    await browser.page.get_by_label("Event type", exact=True).click()
-    await browser.see("Answered", "Ended", "Failed", "Missed", "Ringing")
-    await browser.click("Missed")
+    await browser.click("Devices")
+    await browser.click("1001 Erwin Co")
+    await browser.see("Call started ringing", "Call answered", "Call missed")
+    await browser.picture("triggers")
+    await browser.page.get_by_text("Call missed").first.click()
+    await browser.click("Direction")
+    await browser.click("From outside")
     await browser.press("Add action")
     await browser.search("persistent notification")
     await browser.page.get_by_text("Create persistent notification").click()
@@ -283,6 +277,21 @@ async def delete_the_entry(walk: Walk) -> None:
     assert not walk.pbx.tokens
 
 
+# What has to be among the integration's texts for a step to make sense.
+NEEDED = {
+    build_an_automation: ("triggers", "call_missed"),
+    answer_a_repair: ("issues", "certificate_changed"),
+}
+
+
+def present(*path: str) -> bool:
+    """Tell whether there are texts at this path."""
+    texts = TEXTS
+    for key in path:
+        texts = texts.get(key, {})
+    return bool(texts)
+
+
 @pytest.mark.skipif(bool(missing_browser()), reason=str(missing_browser()))
 @pytest.mark.timeout(300)
 async def test_a_user_finds_the_way_from_adding_a_pbx_to_deleting_it(
@@ -302,8 +311,7 @@ async def test_a_user_finds_the_way_from_adding_a_pbx_to_deleting_it(
         download_diagnostics,
         delete_the_entry,
     ]
-    if "certificate_changed" not in TEXTS["issues"]:
-        steps.remove(answer_a_repair)
+    steps = [step for step in steps if present(*NEEDED.get(step, ()))]
     async with (
         Simulator(settings=Settings(), clock=RealClock()) as pbx,
         HomeAssistantServer(yaml=(DOCS / "calls_today.yaml").read_text()) as server,

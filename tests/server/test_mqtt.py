@@ -100,6 +100,6 @@ async def test_a_call_reaches_the_broker_and_a_second_home_assistant(
     answered = next(
         e["event_data"] for e in told if e["event_data"]["type"] == "answered"
     )
-    assert answered["caller_name"] == "Ada Lovelace"
+    assert answered["caller_number"] == CALLER
     assert answered["answered_by"] == "1001"
     assert "state_changed" not in {event["event_type"] for event in whole}

@@ -4,12 +4,18 @@ from ipaddress import ip_address
 
 from homeassistant.const import CONF_HOST, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.network import is_local
 
-from . import notices
+from . import actions, notices
+from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
+from .entity import async_remove_entities
 from .history import CallHistory, async_remove_history
 from .own_address import async_remove_own_address
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 PLATFORMS = [
     Platform.BINARY_SENSOR,
@@ -17,6 +23,12 @@ PLATFORMS = [
     Platform.SENSOR,
     Platform.SWITCH,
 ]
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions; they tell themselves if no PBX is there."""
+    actions.async_register(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
@@ -39,11 +51,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> b
     )
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await coordinator.switchboard.devices.follow()
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
     """Take the entities away; the rest goes by the entry's own clean-up."""
+    await async_remove_entities(hass, entry)
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         notices.hide(hass, entry.entry_id)
     return unloaded

@@ -102,6 +102,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         switchboard: what is known of it.
         receiver: hears what it says by itself.
         clock: of the PBX.
+        log_reads: how often the call log was read.
+        log_problem: why it could not be read the last time, None if it could.
         library: what there is to hear of it.
         settings: changes those of its extensions.
     """
@@ -132,6 +134,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         )
         self.plan = PollPlan()
         self.history = history
+        self.log_reads = 0
+        self.log_problem: str | None = None
         self._catch_up = entry.options.get(CONF_CATCH_UP, True)
         self.switchboard = Switchboard(
             hass,
@@ -174,6 +178,17 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         if self.data is not None and self.last_update_success and not self._busy:
             self._schedule_by(wait)
 
+    @callback
+    def queues_changed(self) -> None:
+        """Have the queues read: one of their agents was changed."""
+        self.want(Poll.QUEUES, 1.0)
+
+    @callback
+    def check_now(self) -> None:
+        """Do what is due at once, because something else saw trouble."""
+        self._heartbeat_at = None
+        self.want(Poll.DEVICE, 0)
+
     @property
     def _busy(self) -> bool:
         """Tell whether a tick is under way; it plans the next one itself."""
@@ -182,7 +197,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     @callback
     def _register_pbx(self, device: Device | None) -> None:
         """Put the PBX into the device registry."""
-        details: dict[str, Any] = {"default_name": self.config_entry.title}
+        # Without a name Home Assistant calls a new device what the entry is called.
+        details: dict[str, Any] = {}
         if device is not None:
             details = {
                 "name": device.name or self.config_entry.title,
@@ -292,6 +308,9 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
+        if not first:
+            # At set-up this has to wait until the platforms are there.
+            await self.switchboard.devices.follow()
         if gone := await ask_about_silent_calls(self.client, self.switchboard):
             await self._close(gone)
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
@@ -319,10 +338,13 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             try:
                 if await catch_up(self.client, self.switchboard, self.clock, now, over):
                     again = LOG_FRESH
+                self.log_reads += 1
+                self.log_problem = None
             except InvalidAuthError:
                 raise
             except (PbxError, MalformedReportError) as error:
                 _LOGGER.debug("The call log could not be read: %s", error)
+                self.log_problem = f"{type(error).__name__}: {error}"
                 again = LOG_AGAIN
         if again is None:
             self.switchboard.end_forgotten()
@@ -428,7 +450,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             self._failures += 1
         if self._told_connected is not self.last_update_success:
             self._told_connected = self.last_update_success
-            self.switchboard.changed.tell_all()
+            self.switchboard.tell_all()
 
     @callback
     def _schedule_by(self, delay: float) -> None:
@@ -480,8 +502,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             self.want(Poll.CALL_LOG, LOG_FRESH)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
-            self._heartbeat_at = None
-            self.want(Poll.DEVICE, 0)
+            self.check_now()
 
     @override
     async def async_shutdown(self) -> None:

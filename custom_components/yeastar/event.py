@@ -18,7 +18,7 @@ from .call_data import as_dict
 from .const import CONF_DOOR_STATIONS
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .devices import EXTENSION, QUEUE
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity
+from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity, numerous
 from .pbx.calls import Step, Transition
 from .pbx.inventory import ExtensionStatus
 
@@ -89,7 +89,14 @@ class CallListener(YeastarEntity, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Listen from now on."""
         await super().async_added_to_hass()
-        self.async_on_remove(self._board.called.add(self._about, self._called))
+        self._board.called.add(self._about, self._called)
+
+    @override
+    @callback
+    def _stop_listening(self) -> None:
+        """Hear no more."""
+        super()._stop_listening()
+        self._board.called.remove(self._about, self._called)
 
     @override
     @callback
@@ -124,8 +131,11 @@ class PbxCallEvent(CallEvent, PbxEntity):
     """All calls of the PBX."""
 
 
+@numerous
 class ExtensionCallEvent(CallEvent, ExtensionEntity):
     """The calls of an extension."""
+
+    _attr_translation_key = "call"
 
 
 class QueueCallEvent(CallEvent, QueueEntity):

@@ -3,10 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
+from homeassistant.components.logbook import (
+    LOGBOOK_ENTRY_ICON,
+    LOGBOOK_ENTRY_MESSAGE,
+    LOGBOOK_ENTRY_NAME,
+)
 from homeassistant.core import Event, HomeAssistant, callback
 
 from .const import DOMAIN, EVENT_CALL
+
+# As the event entities' own, in icons.json.
+_ICONS = {
+    "ringing": "mdi:phone-ring",
+    "answered": "mdi:phone-in-talk",
+    "ended": "mdi:phone-hangup",
+    "missed": "mdi:phone-missed",
+    "failed": "mdi:phone-cancel",
+}
 
 
 @callback
@@ -22,6 +35,7 @@ def async_describe_events(
         return {
             LOGBOOK_ENTRY_NAME: _caller(event.data),
             LOGBOOK_ENTRY_MESSAGE: _sentence(event.data),
+            LOGBOOK_ENTRY_ICON: _ICONS.get(event.data.get("type", ""), "mdi:phone"),
         }
 
     async_describe_event(DOMAIN, EVENT_CALL, describe)

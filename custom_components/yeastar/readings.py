@@ -49,7 +49,7 @@ async def ask_about_silent_calls(
     gone: list[str] = []
     for call_id in board.calls.silent(dt_util.utcnow())[:MOST_CALLS_ASKED]:
         try:
-            members = await _members_of_call(client, board, call_id)
+            members = await members_of_call(client, board, call_id)
         except MalformedReportError as error:
             _LOGGER.debug("Asking about a call brought something odd: %s", error)
             continue
@@ -68,10 +68,15 @@ async def ask_about_silent_calls(
     return gone
 
 
-async def _members_of_call(
+async def members_of_call(
     client: YeastarClient, board: Switchboard, call_id: str
 ) -> list[dict[str, Any]] | None:
-    """Return who takes part in a call, None if the PBX does not know it any more."""
+    """Return who takes part in a call, None if the PBX does not know it any more.
+
+    Raises:
+        MalformedReportError: the answer is odd.
+        PbxError: the PBX cannot be asked.
+    """
     try:
         answer = await client.request("call/query", {"callid": call_id})
     except RefusedError as error:

@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 from .call_data import as_dict
 from .coordinator import YeastarConfigEntry
 from .devices import EXTENSION, QUEUE, TRUNK
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity
+from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity, numerous
 from .pbx.delivery import Delivery
 from .pbx.inventory import ExtensionStatus, TrunkStatus
 
@@ -166,6 +166,7 @@ class MissedCallsSensor(PbxEntity, SensorEntity):
         )
 
 
+@numerous
 class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
     """What an extension does."""
 
@@ -182,8 +183,11 @@ class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
         return extension.status if extension else None
 
 
+@numerous
 class UnreadVoicemailsSensor(ExtensionEntity, SensorEntity):
     """How many voicemails nobody has listened to yet."""
+
+    _attr_translation_key = "unread_voicemails"
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 

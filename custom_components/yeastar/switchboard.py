@@ -14,7 +14,7 @@ from .call_data import as_dict
 from .const import DOMAIN, EVENT_CALL, EVENT_REPORT
 from .devices import EXTENSION, QUEUE, TRUNK, Devices
 from .history import CallHistory
-from .listeners import PBX, Listeners, extension_key, queue_key, trunk_key
+from .listeners import PBX, Key, Listeners, extension_key, queue_key, trunk_key
 from .pbx.call_records import CallRecord
 from .pbx.calls import TERMINAL, Call, CallTracker, Direction, Outcome, Transition
 from .pbx.delivery import DeliveryWatch
@@ -29,12 +29,17 @@ from .pbx.inventory import (
 from .pbx.reports import Report
 from .poll_plan import Poll
 from .privacy import Mask
+from .slices import in_slices
 
 # A phone goes free a moment after its call; only then is a look worth it.
 AFTER_CALL = 5.0
+# Calls that wait to be accepted do so for ten seconds; nobody has more at once.
+MOST_INVITATIONS = 50
 # A second change of an extension within a minute is told by the very same bytes,
 # which count as a repetition of the first report: so look once more afterwards.
 AFTER_REPETITIONS = 61.0
+# To show three states takes Home Assistant a tenth of a millisecond.
+TOLD_AT_ONCE = 50
 
 
 class Switchboard:
@@ -73,6 +78,7 @@ class Switchboard:
         self.trunks: dict[str, Trunk] = {}
         self.listed_in_session: int | None = None
         self.queue_names: dict[str, str] = {}
+        self.invitations: dict[str, str] = {}
         self.voicemails: dict[str, int] | None = None
         self.do_not_disturb: dict[str, bool | None] = {}
         self.settings_watched: set[str] = set()
@@ -114,6 +120,8 @@ class Switchboard:
         elif report.type == "config_change":
             self._take_config_change(report.payload)
         else:
+            if report.type == "invite":
+                self._note_invitation(report.payload)
             self.handle(self.calls.take(report, now), now)
             if report.type == "call_status":
                 self._take_hold(report.payload)
@@ -219,18 +227,20 @@ class Switchboard:
                 for number, extension in extensions.items()
             },
         )
-        for number, extension in extensions.items():
-            if old.get(number) != extension:
-                self.changed.tell(extension_key(number))
+        self._tell_many(
+            extension_key(number)
+            for number, extension in extensions.items()
+            if old.get(number) != extension
+        )
 
     @callback
     def set_trunks(self, trunks: dict[str, Trunk]) -> None:
         """Take in a list of trunks."""
         old, self.trunks = self.trunks, trunks
         self.devices.update(TRUNK, {name: name for name in trunks})
-        for name, trunk in trunks.items():
-            if old.get(name) != trunk:
-                self.changed.tell(trunk_key(name))
+        self._tell_many(
+            trunk_key(name) for name, trunk in trunks.items() if old.get(name) != trunk
+        )
 
     @callback
     def set_queues(self, queues: dict[str, Queue]) -> None:
@@ -243,17 +253,40 @@ class Switchboard:
                 for number, queue in queues.items()
             },
         )
-        for number, queue in queues.items():
-            if old.get(number) != queue:
-                self.changed.tell(queue_key(number))
+        self._tell_many(
+            queue_key(number)
+            for number, queue in queues.items()
+            if old.get(number) != queue
+        )
 
     @callback
     def set_voicemails(self, unread: dict[str, int]) -> None:
         """Take in how many unread messages there are; who is missing has none."""
         old, self.voicemails = self.voicemails, unread
-        for number in self.directory.extensions:
-            if old is None or old.get(number, 0) != unread.get(number, 0):
-                self.changed.tell(extension_key(number))
+        self._tell_many(
+            extension_key(number)
+            for number in self.directory.extensions
+            if old is None or old.get(number, 0) != unread.get(number, 0)
+        )
+
+    @callback
+    def tell_all(self) -> None:
+        """Tell everybody that something changed for all of them."""
+        self._tell_many(self.changed.keys())
+
+    @callback
+    def _tell_many(self, keys: Iterable[Key]) -> None:
+        """Tell the listeners of perhaps thousands of keys."""
+        # Home Assistant keeps the task.
+        _ = self._hass.async_create_task(
+            self._tell_in_slices(list(keys)), f"{DOMAIN} changes", eager_start=True
+        )
+
+    async def _tell_in_slices(self, keys: list[Key]) -> None:
+        """Tell the listeners of some keys, then let others run."""
+        async for some in in_slices(keys, TOLD_AT_ONCE):
+            for key in some:
+                self.changed.tell(key)
 
     @callback
     def watch_settings(self, number: str) -> CALLBACK_TYPE:
@@ -320,6 +353,17 @@ class Switchboard:
             return
         self._heard_of[number] = now
         self._set_status(known, extension_status(str(payload.get("status") or "")))
+
+    @callback
+    def _note_invitation(self, payload: dict[str, Any]) -> None:
+        """Keep how to accept a call that is offered for ten seconds (5.4)."""
+        call_id = payload.get("call_id")
+        for member in payload.get("members", ()):
+            if isinstance(call_id, str) and (channel := member.get("channel_id")):
+                self.invitations.pop(call_id, None)
+                self.invitations[call_id] = str(channel)
+        while len(self.invitations) > MOST_INVITATIONS:
+            del self.invitations[next(iter(self.invitations))]
 
     @callback
     def _take_hold(self, payload: dict[str, Any]) -> None:

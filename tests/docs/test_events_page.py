@@ -11,7 +11,9 @@ from tests.pbx.test_reports import ZONE
 
 PAGE = Path(__file__).parents[2] / "docs/events.md"
 SECTIONS = dict(
-    re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.M)
+    re.findall(
+        r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE
+    )
 )
 
 

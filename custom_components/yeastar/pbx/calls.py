@@ -5,7 +5,7 @@ the reports of one call prove, `call_description` says it in the contract's word
 and here is decided what is told of it and when, for all calls of a PBX.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from typing import Any
 from .call_description import Call, Direction, Directory, Outcome, describe
 from .call_evidence import SETTLE, Evidence
 from .call_records import CallRecord, record_of
+from .observations import observations
 from .reports import Report
 
 __all__ = [
@@ -89,6 +90,7 @@ class CallTracker:
 
     Attributes:
         last_opened: id and time of the call that was last seen to begin.
+        observed: how often the reports of calls have shown what.
     """
 
     def __init__(self, directory: Directory, told: Container[str] = ()) -> None:
@@ -100,6 +102,7 @@ class CallTracker:
         """
         self._directory = directory
         self._told = told
+        self.observed: Counter[str] = Counter()
         self.last_opened: tuple[str, datetime] | None = None
         # In the order in which they were last heard of, the most silent one first.
         self._open: OrderedDict[str, Evidence] = OrderedDict()
@@ -129,6 +132,11 @@ class CallTracker:
     def __contains__(self, call_id: str) -> bool:
         """Tell whether a call is open: it goes on, or its end is not complete."""
         return call_id in self._open
+
+    def members_of(self, call_id: str) -> list[dict[str, Any]]:
+        """Return who takes part in an open call as reports have it, like its members."""
+        evidence = self._open.get(call_id)
+        return evidence.members() if evidence is not None else []
 
     @property
     def next_due(self) -> datetime | None:
@@ -169,6 +177,8 @@ class CallTracker:
             return []
         self._notice(now)
         if call_id in self._finished:
+            if report.known:
+                self.observed[f"{report.type}_after_the_end"] += 1
             return []
         members = payload.get("members")
         if report.type == "call_status" and not members:
@@ -318,6 +328,7 @@ class CallTracker:
         if evidence.never_was:
             return []
         self._finished[call_id] = now
+        self.observed.update(observations(evidence))
         call = describe(evidence, self._directory, evidence.ended_at or now)
         return [Transition(step_of(call), call)]
 

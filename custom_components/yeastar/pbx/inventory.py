@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from .models import records, text
+from .reports import clean
 
 # Contract: numbers outside are told apart by their last digits, because the
 # same number comes with and without country code and leading zeros.
@@ -213,9 +214,9 @@ def running_calls(answer: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
     An idle extension may be missing, or have no calls, or there is no list at all.
     """
-    yield from records(answer.get("calls"))
+    yield from clean(records(answer.get("calls")))
     for entry in records(answer.get("calllist")):
-        yield from records(entry.get("numbercalls"))
+        yield from clean(records(entry.get("numbercalls")))
 
 
 def ivr_numbers(answer: dict[str, Any]) -> set[str]:

@@ -85,6 +85,10 @@ def records(value: object) -> list[dict[str, Any]]:
 def parse_time(value: str, zone: tzinfo) -> datetime | None:
     """Return a PBX local time as aware time in `zone`, None if it is not one."""
     try:
+        if len(value) == 19 and value[10] == " " and value[16] == ":":
+            # What the PBX writes, ten times as fast; it would also take a time zone,
+            # for which there is no room here.
+            return datetime.fromisoformat(value).replace(tzinfo=zone)
         return datetime.strptime(value, TIME_FORMAT).replace(tzinfo=zone)
     except ValueError:
         return None

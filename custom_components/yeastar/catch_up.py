@@ -6,7 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 
-from .pbx.call_log import LONGEST_SPAN, CallLogRecord, calls_of, ended_at, read_call_log
+from .pbx.call_log import (
+    LONGEST_SPAN,
+    CallLogRecord,
+    by_call,
+    call_of,
+    ended_at,
+    read_call_log,
+)
 from .pbx.call_records import record_of
 from .pbx.client import YeastarClient
 from .pbx.clock import PbxClock, began_by_id
@@ -80,14 +87,15 @@ async def _tell(
 ) -> bool:
     """Tell the calls that are over and not told; return whether some may follow."""
     told = board.history.told
-    records = [one for one in records if one["call_id"] not in told]
+    news = by_call(one for one in records if one["call_id"] not in told)
     earliest = told.earliest(now)
     running: set[str] | None = None
     again = False
-    for count, call in enumerate(calls_of(records, board.directory)):
+    for count, its_records in enumerate(news):
         if count % _AT_ONCE == _AT_ONCE - 1:
             await asyncio.sleep(0)
-        if call.started_at is None or call.started_at < earliest:
+        call = call_of(its_records, board.directory)
+        if call is None or call.started_at is None or call.started_at < earliest:
             continue
         if call.ended_at is None or call.ended_at > now - _FRESH:
             again = True
@@ -101,10 +109,7 @@ async def _tell(
             if call.call_id in running:
                 continue
         if call.call_id not in told:
-            its_records = [
-                record_of(one, ended_at(one))
-                for one in records
-                if one["call_id"] == call.call_id
-            ]
-            board.tell_found(call, its_records)
+            board.tell_found(
+                call, [record_of(one, ended_at(one)) for one in its_records]
+            )
     return again

@@ -135,28 +135,35 @@ def _record(fields: dict[str, str], clock: PbxClock) -> CallLogRecord | None:
     return {**report.payload, "call_id": call_id, "time_start": began.isoformat()}
 
 
-def calls_of(records: Iterable[CallLogRecord], directory: Directory) -> list[Call]:
-    """Return the calls that records are about, in the order in which they ended.
+def by_call(records: Iterable[CallLogRecord]) -> list[list[CallLogRecord]]:
+    """Return the records of each call, in the order in which the calls ended.
 
     Several records of one call (a transfer, a queue, a mobile that rang along) are
-    one call. What may be nothing but a phantom is left out (5.3).
+    one call.
     """
     by_id: dict[str, list[CallLogRecord]] = {}
     for record in records:
         by_id.setdefault(record["call_id"], []).append(record)
-    calls = [
+    return sorted(
+        by_id.values(), key=lambda its: (max(map(ended_at, its)), its[0]["call_id"])
+    )
+
+
+def calls_of(records: Iterable[CallLogRecord], directory: Directory) -> list[Call]:
+    """Return the calls that records are about, in the order in which they ended.
+
+    What may be nothing but a phantom is left out (5.3).
+    """
+    return [
         call
-        for call_id, its_records in by_id.items()
-        if (call := _call_of(call_id, its_records, directory)) is not None
+        for its_records in by_call(records)
+        if (call := call_of(its_records, directory)) is not None
     ]
-    calls.sort(key=lambda call: (call.ended_at or call.started_at, call.call_id))
-    return calls
 
 
-def _call_of(
-    call_id: str, records: list[CallLogRecord], directory: Directory
-) -> Call | None:
-    """Return one call, None if there never was one."""
+def call_of(records: list[CallLogRecord], directory: Directory) -> Call | None:
+    """Return the call that records of one call are about, None if there never was one."""
+    call_id = records[0]["call_id"]
     began = min(datetime.fromisoformat(one["time_start"]) for one in records)
     ended = max(ended_at(one) for one in records)
     evidence = Evidence(call_id, opened_at=began, started_at=began, heard_at=ended)

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 import json
+import logging
 from pathlib import Path
 import re
 import sys
@@ -57,7 +58,7 @@ async def pbx_with(extensions: int) -> AsyncIterator[Pbx]:
         cwd=ROOT,
     )
     assert process.stdout is not None
-    talk: asyncio.Task[None] | None = None
+    listener: asyncio.Task[None] | None = None
     try:
         said = [(await process.stdout.readline()).decode() for _ in range(3)]
         match = re.search(
@@ -67,7 +68,7 @@ async def pbx_with(extensions: int) -> AsyncIterator[Pbx]:
             re.DOTALL,
         )
         assert match is not None, said
-        talk = asyncio.create_task(_ignore(process.stdout))
+        listener = asyncio.create_task(_ignore(process.stdout))
         yield Pbx(
             process,
             port=int(match[2]),
@@ -80,8 +81,8 @@ async def pbx_with(extensions: int) -> AsyncIterator[Pbx]:
         with suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
-        if talk is not None:
-            await talk
+        if listener is not None:
+            await listener
 
 
 async def _ignore(stream: asyncio.StreamReader) -> None:
@@ -93,12 +94,15 @@ async def _ignore(stream: asyncio.StreamReader) -> None:
 @asynccontextmanager
 async def home_assistant() -> AsyncIterator[HomeAssistant]:
     """Yield a Home Assistant with its web server listening on loopback."""
+    # Lines that nobody reads would be counted, and access logs are off in real life.
+    logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         async with async_test_home_assistant(config_dir=folder) as hass:
             frame.async_setup(hass)
             hass.data.pop(DATA_CUSTOM_COMPONENTS, None)
             assert await async_setup_component(hass, "http", {})
             assert await async_setup_component(hass, "webhook", {})
+            # Only for the own network, as a PBX there is treated.
             webhook.async_register(
                 hass, "bare", "Bare", BARE_ID, _bare, local_only=True
             )
@@ -152,7 +156,7 @@ class House:
 
     def body(self, report: dict[str, Any]) -> bytes:
         """Return a report as the PBX posts it."""
-        return json.dumps({**report, "sn": self.pbx.serial}).encode()
+        return json.dumps({"sn": self.pbx.serial, **report}).encode()
 
 
 @asynccontextmanager
@@ -166,3 +170,12 @@ async def house_with(extensions: int) -> AsyncIterator[House]:
         yield House(hass, pbx, entry, numbers)
         await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
+
+
+@asynccontextmanager
+async def houses_with(sizes: list[int]) -> AsyncIterator[dict[int, House]]:
+    """Yield several houses at the same time, so that they can take turns."""
+    async with AsyncExitStack() as stack:
+        yield {
+            size: await stack.enter_async_context(house_with(size)) for size in sizes
+        }

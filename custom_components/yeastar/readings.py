@@ -170,7 +170,8 @@ async def _read_extension_settings(client: YeastarClient, board: Switchboard) ->
 
     The answer has their passwords in it (6.3): nothing of it goes any further.
     """
-    numbers = sorted(board.settings_watched)
+    # One that is gone, its switch not yet, would be refused for all.
+    numbers = sorted(board.settings_watched & board.directory.extensions.keys())
     if not numbers:
         return
     asked = {"number": ",".join(numbers)}

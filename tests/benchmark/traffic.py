@@ -41,7 +41,9 @@ def _members(caller: str, phones: list[str], at_line: str, at_phones: str) -> An
     ]
 
 
-def _call_status(number: int, phones: list[str], at_line: str, at_phones: str) -> Report:
+def _call_status(
+    number: int, phones: list[str], at_line: str, at_phones: str
+) -> Report:
     members = _members(f"030{number:07}", phones, at_line, at_phones)
     return {
         "event": "CallStatus",

@@ -1,5 +1,6 @@
 """Fixtures: a PBX on a real socket, and Home Assistant set up with it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 import time
 from typing import Any, Protocol
@@ -63,9 +64,11 @@ async def http(
     hass: HomeAssistant, socket_enabled: None, frozen: FrozenDateTimeFactory
 ) -> AsyncIterator[None]:
     """Have Home Assistant's web server on a real port, where reports can come in."""
-    for component in ("webhook", "diagnostics"):
+    for component in ("webhook", "diagnostics", "repairs"):
         assert await async_setup_component(hass, component, {})
     await hass.async_block_till_done()
+    # As Home Assistant's own start does: components come later, too.
+    hass.http.app._router.freeze = lambda: None
     server = TestServer(hass.http.app, host="127.0.0.1")
     await server.start_server()
     assert server.port is not None
@@ -138,5 +141,25 @@ def wait(
             await clock.tick()
             async_fire_time_changed(hass)
             await hass.async_block_till_done(wait_background_tasks=True)
+
+    return passing
+
+
+@pytest.fixture
+def pass_by(
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, clock: FunctionClock
+) -> Wait:
+    """Return a way to let time pass for what itself waits for the time.
+
+    `wait` waits for every task to end first; one that sleeps never would.
+    """
+
+    async def passing(seconds: float, step: float = 1.0) -> None:
+        for _ in range(int(seconds / step)):
+            frozen.tick(step)
+            await clock.tick()
+            async_fire_time_changed(hass)
+            for _ in range(40):
+                await asyncio.sleep(0)
 
     return passing

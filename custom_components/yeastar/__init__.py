@@ -4,16 +4,38 @@ from ipaddress import ip_address
 
 from homeassistant.const import CONF_HOST, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.network import is_local
 
+from . import actions, notices
+from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
+from .entity import async_remove_entities
+from .history import CallHistory, async_remove_history
+from .own_address import async_remove_own_address
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.EVENT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+]
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions; they tell themselves if no PBX is there."""
+    actions.async_register(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
     """Connect to the PBX and open the webhook for its reports."""
-    coordinator = YeastarCoordinator(hass, entry)
+    history = CallHistory(hass, entry.entry_id)
+    await history.async_load()
+    coordinator = YeastarCoordinator(hass, entry, history)
 
     async def stop(_event: Event) -> None:
         await coordinator.async_shutdown()
@@ -29,12 +51,23 @@ async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> b
     )
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await coordinator.switchboard.devices.follow()
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> bool:
     """Take the entities away; the rest goes by the entry's own clean-up."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    await async_remove_entities(hass, entry)
+    if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        notices.hide(hass, entry.entry_id)
+    return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> None:
+    """Forget what was kept of a PBX that is no longer wanted."""
+    notices.hide(hass, entry.entry_id)
+    await async_remove_own_address(hass, entry.entry_id)
+    await async_remove_history(hass, entry.entry_id)
 
 
 def _is_private(host: str | None) -> bool:

@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .devices import EXTENSION, TRUNK
-from .entity import ExtensionEntity, PbxEntity, TrunkEntity
+from .entity import ExtensionEntity, PbxEntity, TrunkEntity, numerous
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0
@@ -68,8 +68,11 @@ class ConnectionSensor(PbxEntity, BinarySensorEntity):
         return self._coordinator.last_update_success
 
 
+@numerous
 class RegisteredSensor(ExtensionEntity, BinarySensorEntity):
     """Whether an extension has a phone that can be called."""
+
+    _attr_translation_key = "registered"
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
 

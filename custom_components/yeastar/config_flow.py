@@ -14,6 +14,7 @@ from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     SOURCE_USER,
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlowWithReload,
@@ -30,6 +31,10 @@ from homeassistant.core import callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
@@ -39,6 +44,7 @@ from homeassistant.util.ssl import get_default_context
 from .const import (
     CONF_BASE_URL,
     CONF_CATCH_UP,
+    CONF_DOOR_STATIONS,
     CONF_FINGERPRINT,
     CONF_MASK_NUMBERS,
     DEFAULT_PORT,
@@ -351,19 +357,51 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class YeastarOptionsFlow(OptionsFlowWithReload):
-    """Change how much is shown and whether missed calls are looked up."""
+    """Change what is shown, what is looked up, and which extensions are at doors."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for the options."""
         if user_input is not None:
+            if CONF_DOOR_STATIONS in user_input:
+                typed = (number.strip() for number in user_input[CONF_DOOR_STATIONS])
+                user_input[CONF_DOOR_STATIONS] = list(
+                    dict.fromkeys(filter(None, typed))
+                )
             return self.async_create_entry(data=user_input)
+        schema = _OPTIONS_SCHEMA.extend(
+            {vol.Optional(CONF_DOOR_STATIONS): self._extensions()}
+        )
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(
-                _OPTIONS_SCHEMA, self.config_entry.options
+                schema, self.config_entry.options
             ),
+        )
+
+    def _extensions(self) -> SelectSelector:
+        """Return a choice of the extensions; others may be typed.
+
+        While the PBX is away none are known, and those chosen before must stay.
+        """
+        names: dict[str, str] = {}
+        if self.config_entry.state is ConfigEntryState.LOADED:
+            board = self.config_entry.runtime_data.switchboard
+            names = {
+                number: f"{number} {extension.name}".strip()
+                for number, extension in board.directory.extensions.items()
+            }
+        return SelectSelector(
+            SelectSelectorConfig(
+                options=[
+                    SelectOptionDict(value=number, label=name)
+                    for number, name in sorted(names.items())
+                ],
+                multiple=True,
+                custom_value=True,
+                mode=SelectSelectorMode.DROPDOWN,
+            )
         )
 
 

@@ -1,8 +1,8 @@
 """Stay logged in: heartbeat, silent login, event target, retry with patience."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, tzinfo
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 import logging
 import math
 import time
@@ -26,9 +26,10 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from . import repairs
+from .catch_up import catch_up
 from .const import (
     CONF_BASE_URL,
+    CONF_CATCH_UP,
     CONF_FINGERPRINT,
     CONF_MASK_NUMBERS,
     DOMAIN,
@@ -36,15 +37,29 @@ from .const import (
     MANUFACTURER,
 )
 from .event_target import EventTargets, automatic_base_url
+from .history import CallHistory
 from .listeners import PBX
+from .notices import OF_CONNECTION, Notice, Notices
+from .own_address import OwnAddress
+from .pbx import certificate
 from .pbx.client import Access, YeastarClient
+from .pbx.clock import PbxClock
 from .pbx.delivery import Delivery
-from .pbx.errors import InvalidAuthError, PbxError
-from .pbx.models import Device, pbx_zone
-from .pbx.reports import Report
-from .poll_plan import ESSENTIAL, HOUR, TOLERANCE, Poll, PollPlan
+from .pbx.errors import (
+    ApiTooOldError,
+    CertificateChangedError,
+    CertificateUntrustedError,
+    InvalidAuthError,
+    LockedOutError,
+    PbxError,
+)
+from .pbx.models import Device
+from .pbx.reports import MalformedReportError, Report
+from .pbx.settings_writer import SettingsWriter
+from .poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
 from .readings import ask_about_silent_calls, read
+from .sound_library import SoundLibrary
 from .switchboard import Switchboard
 from .webhook import ReportReceiver
 
@@ -54,6 +69,13 @@ TICK: Final = 60.0
 # A PBX takes some minutes to start; asking a closed port costs nobody anything.
 RETRY_DELAYS: Final = (10.0, 20.0, 40.0, 60.0)
 LOGOUT_TIMEOUT: Final = 5
+# How soon the call log is read again: when it could not be read, or is all there is
+# because no reports arrive; when a call had ended only just; when reports arrive anew.
+LOG_AGAIN: Final = 5 * MINUTE
+LOG_FRESH: Final = 30.0
+# The report method that brings nothing here, and how often to look if it was changed.
+TCP: Final = "TCP"
+METHOD_INTERVAL: Final = 10 * MINUTE
 
 type YeastarConfigEntry = ConfigEntry[YeastarCoordinator]
 
@@ -79,32 +101,48 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         client: speaks to the PBX.
         switchboard: what is known of it.
         receiver: hears what it says by itself.
-        zone: of the PBX's clock.
+        clock: of the PBX.
+        log_reads: how often the call log was read.
+        log_problem: why it could not be read the last time, None if it could.
+        library: what there is to hear of it.
+        settings: changes those of its extensions.
     """
 
     config_entry: YeastarConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: YeastarConfigEntry) -> None:
-        """Prepare; nothing is sent yet."""
+    def __init__(
+        self, hass: HomeAssistant, entry: YeastarConfigEntry, history: CallHistory
+    ) -> None:
+        """Prepare; nothing is sent yet. `history` is loaded."""
         super().__init__(
             hass, _LOGGER, config_entry=entry, name=DOMAIN, update_interval=None
         )
         assert entry.unique_id is not None
         self.serial: str = entry.unique_id
+        self._access = access_to(hass, entry.data[CONF_HOST])
         self.client = create_client(
             hass,
             entry.data,
             EventTargets(
                 hass, entry.data[CONF_WEBHOOK_ID], entry.data.get(CONF_BASE_URL)
             ),
-            access=access_to(hass, entry.data[CONF_HOST]),
+            access=self._access,
+        )
+        self.notices = Notices(hass, entry)
+        self._own_address = OwnAddress(
+            hass, entry.entry_id, entry.data.get(CONF_BASE_URL)
         )
         self.plan = PollPlan()
+        self.history = history
+        self.log_reads = 0
+        self.log_problem: str | None = None
+        self._catch_up = entry.options.get(CONF_CATCH_UP, True)
         self.switchboard = Switchboard(
             hass,
             entry_id=entry.entry_id,
             serial=self.serial,
             mask_numbers=entry.options.get(CONF_MASK_NUMBERS, False),
+            history=history,
             want=self.want,
         )
         self.receiver = ReportReceiver(
@@ -112,14 +150,22 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             webhook_id=entry.data[CONF_WEBHOOK_ID],
             serial=self.serial,
             accept=self._take_report,
-            zone=lambda: self.zone,
+            zone=lambda: self.clock.zone,
         )
-        self.zone: tzinfo = dt_util.get_default_time_zone()
+        self.settings = SettingsWriter(self.client, lambda: time.monotonic())
+        self.clock = PbxClock(dt_util.get_default_time_zone())
+        self.library = SoundLibrary(
+            self.client,
+            self.switchboard,
+            lambda: self.clock,
+            secret=entry.data[CONF_WEBHOOK_ID],
+        )
         self._register_pbx(None)
         self._told_connected = False
         self._failures = 0
         self._session = 0
         self._heartbeat_at: float | None = None
+        self._logged_in_at = -math.inf
         self._mended_at: float | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._tick_at = math.inf
@@ -132,6 +178,17 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         if self.data is not None and self.last_update_success and not self._busy:
             self._schedule_by(wait)
 
+    @callback
+    def queues_changed(self) -> None:
+        """Have the queues read: one of their agents was changed."""
+        self.want(Poll.QUEUES, 1.0)
+
+    @callback
+    def check_now(self) -> None:
+        """Do what is due at once, because something else saw trouble."""
+        self._heartbeat_at = None
+        self.want(Poll.DEVICE, 0)
+
     @property
     def _busy(self) -> bool:
         """Tell whether a tick is under way; it plans the next one itself."""
@@ -140,7 +197,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     @callback
     def _register_pbx(self, device: Device | None) -> None:
         """Put the PBX into the device registry."""
-        details: dict[str, Any] = {"default_name": self.config_entry.title}
+        # Without a name Home Assistant calls a new device what the entry is called.
+        details: dict[str, Any] = {}
         if device is not None:
             details = {
                 "name": device.name or self.config_entry.title,
@@ -166,20 +224,68 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             UpdateFailed: anything else; there will be another try.
         """
         try:
-            return await self._tick()
+            device = await self._tick()
         except InvalidAuthError as error:
+            self.notices.hide(*OF_CONNECTION)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN, translation_key="invalid_auth"
             ) from error
         except PbxError as error:
+            await self._give_notice(error)
             raise UpdateFailed(
                 translation_domain=DOMAIN, translation_key=problem_key(error)
             ) from error
+        self.notices.hide(*OF_CONNECTION)
+        if self.client.transport == TCP:
+            self.notices.show(Notice.EVENTS_OVER_TCP)
+        else:
+            self.notices.hide(Notice.EVENTS_OVER_TCP)
+        return device
+
+    async def _give_notice(self, error: PbxError) -> None:
+        """Tell under Repairs what does not mend itself."""
+        match error:
+            case LockedOutError():
+                left = self._access.locked_until - time.monotonic()
+                until = dt_util.now() + timedelta(seconds=left)
+                self.notices.show(
+                    Notice.LOCKED_OUT,
+                    {
+                        "minutes": str(max(1, math.ceil(left / MINUTE))),
+                        "until": f"{until:%H:%M}",
+                    },
+                )
+            case CertificateChangedError() | CertificateUntrustedError():
+                await self._give_notice_of_certificate()
+            case ApiTooOldError():
+                self.notices.show(Notice.API_TOO_OLD)
+
+    async def _give_notice_of_certificate(self) -> None:
+        """Show the certificate that is there now beside the one that was."""
+        data = self.config_entry.data
+        try:
+            seen = await certificate.inspect(data[CONF_HOST], data[CONF_PORT])
+        except PbxError as error:
+            _LOGGER.debug("The new certificate cannot be read: %s", error)
+            return
+        old = data.get(CONF_FINGERPRINT)
+        self.notices.show(
+            Notice.CERTIFICATE_CHANGED if old else Notice.CERTIFICATE_UNTRUSTED,
+            data={
+                "old": certificate.readable(old) if old else "",
+                "new": seen.readable_fingerprint,
+                "subject": seen.subject or "?",
+                "expires": seen.expires.date().isoformat() if seen.expires else "?",
+                CONF_FINGERPRINT: seen.fingerprint,
+            },
+        )
 
     async def _tick(self) -> Device:
         """Send the heartbeat if it is due, and read what is due."""
         first = self.data is None
-        if self._heartbeat_due or self.client.retargeting_due:
+        if self.client.transport == TCP and self._method_due:
+            await self._open_new_session()
+        elif self._heartbeat_due or self.client.retargeting_due:
             await self._heartbeat()
         device = self.data
         if first or not self.last_update_success:
@@ -190,27 +296,69 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             if self._session != self.client.session_number:
                 # A new session: the PBX may have been started anew.
                 self._session = self.client.session_number
+                self._logged_in_at = time.monotonic()
                 self.plan.everything()
             if not self.plan.is_due(poll, time.monotonic()):
                 continue
             if poll is Poll.DEVICE:
                 device = await self._read_device()
+            elif poll is Poll.CALL_LOG:
+                await self._read_call_log()
+                continue
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
-        await ask_about_silent_calls(self.client, self.switchboard)
+        if not first:
+            # At set-up this has to wait until the platforms are there.
+            await self.switchboard.devices.follow()
+        if gone := await ask_about_silent_calls(self.client, self.switchboard):
+            await self._close(gone)
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
             await self._mend_delivery()
         return device
 
+    async def _close(self, gone: list[str]) -> None:
+        """End calls whose end nobody reported, as the log has it if it has."""
+        if self._catch_up:
+            await self._read_call_log(over=gone)
+        now = dt_util.utcnow()
+        for call_id in gone:
+            self.switchboard.handle(self.switchboard.calls.gone(call_id, now), now)
+
+    async def _read_call_log(self, over: Collection[str] = ()) -> None:
+        """Tell the calls that nobody reported; a log that fails costs nothing else.
+
+        `over` are calls that the PBX just said do not go on.
+        """
+        now = dt_util.utcnow()
+        again: float | None = None
+        if not self._catch_up:
+            self.history.skip_to(now)
+        else:
+            try:
+                if await catch_up(self.client, self.switchboard, self.clock, now, over):
+                    again = LOG_FRESH
+                self.log_reads += 1
+                self.log_problem = None
+            except InvalidAuthError:
+                raise
+            except (PbxError, MalformedReportError) as error:
+                _LOGGER.debug("The call log could not be read: %s", error)
+                self.log_problem = f"{type(error).__name__}: {error}"
+                again = LOG_AGAIN
+        if again is None:
+            self.switchboard.end_forgotten()
+        if self.switchboard.delivery.state is Delivery.FAILING:
+            again = LOG_AGAIN
+        self.plan.done(Poll.CALL_LOG, time.monotonic())
+        if again is not None:
+            self.plan.hasten(Poll.CALL_LOG, time.monotonic(), again)
+
     async def _mend_delivery(self) -> None:
         """Say so, and open a new session: perhaps the PBX only forgot its target."""
         self.switchboard.changed.tell(PBX)
-        repairs.tell_of_failing_delivery(
-            self.hass,
-            self.config_entry,
-            automatic_base_url(self.hass, self.client.local_address),
-        )
+        self.plan.hasten(Poll.CALL_LOG, time.monotonic())
+        self.notices.show(Notice.DELIVERY_FAILING, {"address": self._told_address})
         now = time.monotonic()
         if self._mended_at is not None and now - self._mended_at < HOUR:
             # It did not help lately. Lists that contradict reports for ever must not
@@ -220,6 +368,13 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         _LOGGER.warning(
             "The PBX's reports do not arrive, although it answers. Logging in again"
         )
+        await self._open_new_session()
+        if self.client.transport == TCP:
+            # That is the cause, and there is a notice of its own for it.
+            self.notices.hide(Notice.DELIVERY_FAILING)
+
+    async def _open_new_session(self) -> None:
+        """Log out and in again; the answer also tells the report method."""
         await self.client.logout()
         await self._heartbeat()
 
@@ -230,16 +385,45 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             raise UpdateFailed(
                 translation_domain=DOMAIN, translation_key="wrong_device"
             )
-        self.zone = pbx_zone(
+        self.clock = PbxClock.read(
             device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
         )
         self._register_pbx(device)
+        await self._look_at_own_address()
         return device
+
+    @property
+    def _told_address(self) -> str:
+        """Return where the PBX reports to, without the secret part."""
+        return self.config_entry.data.get(CONF_BASE_URL) or automatic_base_url(
+            self.hass, self.client.local_address
+        )
+
+    async def _look_at_own_address(self) -> None:
+        """Tell if this machine lost the address that the user gave for it."""
+        working = self.switchboard.delivery.state is Delivery.WORKING
+        if await self._own_address.async_is_lost() and not working:
+            self.notices.show(
+                Notice.ADDRESS_LOST,
+                {
+                    "address": self._told_address,
+                    "automatic": automatic_base_url(
+                        self.hass, self.client.local_address
+                    ),
+                },
+            )
+        else:
+            self.notices.hide(Notice.ADDRESS_LOST)
 
     async def _heartbeat(self) -> None:
         """Extend the session and say where to report to."""
         await self.client.heartbeat()
         self._heartbeat_at = time.monotonic()
+
+    @property
+    def _method_due(self) -> bool:
+        """Tell whether to look if reports come over HTTP again; only a login tells."""
+        return time.monotonic() - self._logged_in_at >= METHOD_INTERVAL
 
     @property
     def _heartbeat_due(self) -> bool:
@@ -266,7 +450,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             self._failures += 1
         if self._told_connected is not self.last_update_success:
             self._told_connected = self.last_update_success
-            self.switchboard.changed.tell_all()
+            self.switchboard.tell_all()
 
     @callback
     def _schedule_by(self, delay: float) -> None:
@@ -309,12 +493,16 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         """Hand a report on to the picture of the PBX."""
         failing = self.switchboard.delivery.state is Delivery.FAILING
         self.switchboard.take(report)
+        if self.client.transport == TCP:
+            # Changed since the login.
+            self.client.transport = None
+            self.notices.hide(Notice.EVENTS_OVER_TCP)
         if failing:
-            repairs.delivery_works(self.hass, self.config_entry)
+            self.notices.hide(Notice.DELIVERY_FAILING, Notice.ADDRESS_LOST)
+            self.want(Poll.CALL_LOG, LOG_FRESH)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
-            self._heartbeat_at = None
-            self.want(Poll.DEVICE, 0)
+            self.check_now()
 
     @override
     async def async_shutdown(self) -> None:
@@ -322,7 +510,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         await super().async_shutdown()
         self._unschedule()
         self.switchboard.stop()
-        repairs.delivery_works(self.hass, self.config_entry)
+        self.settings.stop()
+        await self.history.async_save()
         if self._running is not None:
             self._running.cancel()
         try:

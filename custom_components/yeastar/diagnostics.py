@@ -1,5 +1,7 @@
 """What a maintainer needs to solve a report: counts and readings, no secrets."""
 
+from collections import Counter
+import time
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
@@ -27,6 +29,7 @@ async def async_get_config_entry_diagnostics(
     client = coordinator.client
     target = client.announced
     board = coordinator.switchboard
+    history = coordinator.history
     last_report = board.delivery.last_report_at
     return {
         "entry": async_redact_data(
@@ -37,7 +40,8 @@ async def async_get_config_entry_diagnostics(
             "firmware": coordinator.data.firmware,
             "hardware": coordinator.data.hardware,
             "system_time": coordinator.data.system_time,
-            "zone": str(coordinator.zone),
+            "zone": str(coordinator.clock.zone),
+            "clock_fast_by": coordinator.clock.drift.total_seconds(),
         },
         "session": {
             "connected": coordinator.last_update_success,
@@ -61,6 +65,34 @@ async def async_get_config_entry_diagnostics(
             "by_type": dict(board.reports),
             "delivery": board.delivery.state,
             "delivery_failures": board.delivery.failures,
+            "delivery_history": [
+                {"at": at.isoformat(), "state": state}
+                for at, state in board.delivery.history
+            ],
             "last_at": last_report.isoformat() if last_report else None,
         },
+        "calls": {
+            "active": board.calls.active_count,
+            "told": dict(board.told),
+            "observed": dict(sorted(board.calls.observed.items())),
+            "call_log": {
+                "checked_until": history.told.checked_until.isoformat(),
+                "told_remembered": len(history.told),
+                "ids_are_times": history.ids_are_times,
+                "reads": coordinator.log_reads,
+                "last_problem": coordinator.log_problem,
+            },
+        },
+        "objects": {
+            "extensions": dict(
+                Counter(str(e.status) for e in board.directory.extensions.values())
+            ),
+            "trunks": dict(
+                Counter(f"{t.kind}: {t.detail}" for t in board.trunks.values())
+            ),
+            "queues": len(board.directory.queues),
+            "ivrs": len(board.directory.ivrs),
+            "contacts": len(board.directory.contacts),
+        },
+        "poll_plan": coordinator.plan.as_dict(time.monotonic()),
     }

@@ -1,19 +1,33 @@
 """Event entities: what happens to calls, at the PBX and at whom it concerns."""
 
-from typing import override
+from datetime import datetime, timedelta
+from typing import Final, override
 
-from homeassistant.components.event import EventEntity
+from homeassistant.components.event import (
+    DOMAIN as EVENT_DOMAIN,
+    DoorbellEventType,
+    EventDeviceClass,
+    EventEntity,
+)
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
-from .coordinator import YeastarConfigEntry
+from .call_data import as_dict
+from .const import CONF_DOOR_STATIONS
+from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .devices import EXTENSION, QUEUE
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity
+from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity, numerous
 from .pbx.calls import Step, Transition
-from .switchboard import as_dict
+from .pbx.inventory import ExtensionStatus
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0
+
+_DOORBELL: Final = "doorbell"
+# How long a door station may ring itself before somebody answers there.
+LONGEST_RING: Final = timedelta(minutes=1)
 
 
 async def async_setup_entry(
@@ -24,15 +38,22 @@ async def async_setup_entry(
     """Add the event entities of a PBX, and those of what it has as it appears."""
     coordinator = entry.runtime_data
     devices = coordinator.switchboard.devices
+    door_stations = frozenset(entry.options.get(CONF_DOOR_STATIONS, ()))
+    _remove_other_doorbells(hass, entry, door_stations)
     async_add_entities([PbxCallEvent(coordinator, "call")])
-    entry.async_on_unload(
-        devices.on_new(
-            EXTENSION,
-            lambda numbers: async_add_entities(
-                ExtensionCallEvent(coordinator, "call", number) for number in numbers
-            ),
+
+    @callback
+    def add_extensions(numbers: list[str]) -> None:
+        async_add_entities(
+            ExtensionCallEvent(coordinator, "call", number) for number in numbers
         )
-    )
+        async_add_entities(
+            DoorbellEvent(coordinator, number)
+            for number in numbers
+            if number in door_stations
+        )
+
+    entry.async_on_unload(devices.on_new(EXTENSION, add_extensions))
     entry.async_on_unload(
         devices.on_new(
             QUEUE,
@@ -43,16 +64,39 @@ async def async_setup_entry(
     )
 
 
-class CallEvent(YeastarEntity, EventEntity):
-    """The steps of the calls that something takes part in."""
+@callback
+def _remove_other_doorbells(
+    hass: HomeAssistant, entry: YeastarConfigEntry, door_stations: frozenset[str]
+) -> None:
+    """Remove the doorbells of extensions that are no longer door stations."""
+    registry = er.async_get(hass)
+    prefix = f"{entry.unique_id}_{EXTENSION}_"
+    wanted = {f"{prefix}{number}_{_DOORBELL}" for number in door_stations}
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        if (
+            entity.domain == EVENT_DOMAIN
+            and entity.unique_id.startswith(prefix)
+            and entity.unique_id.endswith(f"_{_DOORBELL}")
+            and entity.unique_id not in wanted
+        ):
+            registry.async_remove(entity.entity_id)
 
-    _attr_event_types = list(Step)
+
+class CallListener(YeastarEntity, EventEntity):
+    """An event entity that hears of the calls that something takes part in."""
 
     @override
     async def async_added_to_hass(self) -> None:
         """Listen from now on."""
         await super().async_added_to_hass()
-        self.async_on_remove(self._board.called.add(self._about, self._called))
+        self._board.called.add(self._about, self._called)
+
+    @override
+    @callback
+    def _stop_listening(self) -> None:
+        """Hear no more."""
+        super()._stop_listening()
+        self._board.called.remove(self._about, self._called)
 
     @override
     @callback
@@ -66,6 +110,18 @@ class CallEvent(YeastarEntity, EventEntity):
 
     @callback
     def _called(self, transition: Transition) -> None:
+        """Take in one step of a call."""
+        raise NotImplementedError
+
+
+class CallEvent(CallListener):
+    """The steps of the calls that something takes part in."""
+
+    _attr_event_types = list(Step)
+
+    @override
+    @callback
+    def _called(self, transition: Transition) -> None:
         """Show one step of a call."""
         self._trigger_event(transition.step, as_dict(transition.call))
         self.async_write_ha_state()
@@ -75,9 +131,71 @@ class PbxCallEvent(CallEvent, PbxEntity):
     """All calls of the PBX."""
 
 
+@numerous
 class ExtensionCallEvent(CallEvent, ExtensionEntity):
     """The calls of an extension."""
+
+    _attr_translation_key = "call"
 
 
 class QueueCallEvent(CallEvent, QueueEntity):
     """The calls of a queue."""
+
+
+class DoorbellEvent(CallListener, ExtensionEntity):
+    """Somebody at the door pressed the button, so the door station calls.
+
+    Whom it calls and which way does not matter: an extension, a group, or a mobile
+    through a trunk. Only a call that starts ringing now counts; a bell that rings
+    for a call of an hour ago would send people to an empty door.
+    """
+
+    _attr_device_class = EventDeviceClass.DOORBELL
+    _attr_event_types = [DoorbellEventType.RING]
+
+    _rung_at: datetime | None = None
+
+    def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
+        """Name it."""
+        super().__init__(coordinator, _DOORBELL, number)
+
+    @override
+    @callback
+    def _called(self, transition: Transition) -> None:
+        """Ring if the door station itself calls."""
+        call = transition.call
+        if (
+            transition.step is Step.RINGING
+            and call.caller_number == self._number
+            and not call.late
+            and not self._was_called
+        ):
+            self._trigger_event(DoorbellEventType.RING, as_dict(call))
+            self.async_write_ha_state()
+
+    @override
+    @callback
+    def _state_changed(self) -> None:
+        """Note whether somebody calls the door station."""
+        super()._state_changed()
+        extension = self._board.directory.extensions.get(self._number)
+        match extension.status if extension else None:
+            case ExtensionStatus.RINGING:
+                self._rung_at = dt_util.utcnow()
+            case ExtensionStatus.BUSY | ExtensionStatus.ON_HOLD:
+                pass
+            case _:
+                self._rung_at = None
+
+    @property
+    def _was_called(self) -> bool:
+        """Tell whether the door station rang itself a moment ago.
+
+        It does when a call is dialed for it through the API, with it as the caller
+        (5.17). Only for a moment: that it is free again may have got lost, and a
+        bell that stays silent is worse than one that rings too often.
+        """
+        return (
+            self._rung_at is not None
+            and dt_util.utcnow() - self._rung_at < LONGEST_RING
+        )

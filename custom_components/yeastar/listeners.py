@@ -1,6 +1,7 @@
 """Who wants to hear what, by key: telling one costs the same for ten or thousands."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, callback
@@ -38,16 +39,17 @@ class Listeners[*Arguments]:
     @callback
     def add(self, key: Key, listener: Callable[[*Arguments], None]) -> CALLBACK_TYPE:
         """Listen to a key, return how to stop."""
-        listeners = self._callbacks.setdefault(key, [])
-        listeners.append(listener)
+        self._callbacks.setdefault(key, []).append(listener)
+        return partial(self.remove, key, listener)
 
-        @callback
-        def remove() -> None:
+    @callback
+    def remove(self, key: Key, listener: Callable[[*Arguments], None]) -> None:
+        """Stop listening to a key; nothing happens if nobody did."""
+        listeners = self._callbacks.get(key, [])
+        if listener in listeners:
             listeners.remove(listener)
             if not listeners:
-                self._callbacks.pop(key, None)
-
-        return remove
+                del self._callbacks[key]
 
     @callback
     def tell(self, key: Key, *arguments: *Arguments) -> None:
@@ -55,8 +57,6 @@ class Listeners[*Arguments]:
         for listener in tuple(self._callbacks.get(key, ())):
             listener(*arguments)
 
-    @callback
-    def tell_all(self, *arguments: *Arguments) -> None:
-        """Tell everybody."""
-        for key in tuple(self._callbacks):
-            self.tell(key, *arguments)
+    def keys(self) -> list[Key]:
+        """Return the keys that somebody listens to."""
+        return list(self._callbacks)

@@ -17,13 +17,15 @@ class Poll(StrEnum):
     IVRS = "ivrs"
     CONTACTS = "contacts"
     VOICEMAILS = "voicemails"
+    EXTENSION_SETTINGS = "extension_settings"
+    CALL_LOG = "call_log"
 
 
 MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE
 
 # Seconds between two readings. Trunks and queues have no push (6.4, 6.5) and make
-# 120 requests an hour; all others together, the heartbeat included, some 35.
+# 120 requests an hour; all others together, the heartbeat included, some 40.
 INTERVALS: Final = {
     Poll.DEVICE: HOUR,
     Poll.EXTENSIONS: 5 * MINUTE,
@@ -35,9 +37,13 @@ INTERVALS: Final = {
     Poll.IVRS: 6 * HOUR,
     Poll.CONTACTS: 6 * HOUR,
     Poll.VOICEMAILS: 15 * MINUTE,
+    # Nothing is asked as long as nobody wants to know.
+    Poll.EXTENSION_SETTINGS: 15 * MINUTE,
+    # All reports of a call may get lost although most arrive.
+    Poll.CALL_LOG: HOUR,
 }
 # Without these nothing can be shown; the others follow a moment after set-up.
-ESSENTIAL: Final = (
+ESSENTIAL: Final[tuple[Poll, ...]] = (
     Poll.DEVICE,
     Poll.EXTENSIONS,
     Poll.TRUNKS,

@@ -38,15 +38,18 @@ async def read(poll: Poll, client: YeastarClient, board: Switchboard) -> None:
         _LOGGER.debug("Reading %s brought something odd: %s", poll, error)
 
 
-async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> None:
+async def ask_about_silent_calls(
+    client: YeastarClient, board: Switchboard
+) -> list[str]:
     """Ask about calls of which nothing was heard for long, whether they still run.
 
-    `call/query` lists no internal calls (6.6), and whether it knows one by its id
+    Return those that do not. `call/query` lists no internal calls (6.6), and whether it knows one by its id
     is not said; what it does not know is looked for at the call's extensions.
     """
+    gone: list[str] = []
     for call_id in board.calls.silent(dt_util.utcnow())[:MOST_CALLS_ASKED]:
         try:
-            members = await _members_of_call(client, board, call_id)
+            members = await members_of_call(client, board, call_id)
         except MalformedReportError as error:
             _LOGGER.debug("Asking about a call brought something odd: %s", error)
             continue
@@ -59,15 +62,21 @@ async def ask_about_silent_calls(client: YeastarClient, board: Switchboard) -> N
         if members is None:
             # It has ended, and no report told that anybody hung up.
             board.delivery.missed(now)
-            board.handle(board.calls.gone(call_id, now), now)
+            gone.append(call_id)
         else:
             board.handle(board.calls.confirm(call_id, members, now), now)
+    return gone
 
 
-async def _members_of_call(
+async def members_of_call(
     client: YeastarClient, board: Switchboard, call_id: str
 ) -> list[dict[str, Any]] | None:
-    """Return who takes part in a call, None if the PBX does not know it any more."""
+    """Return who takes part in a call, None if the PBX does not know it any more.
+
+    Raises:
+        MalformedReportError: the answer is odd.
+        PbxError: the PBX cannot be asked.
+    """
     try:
         answer = await client.request("call/query", {"callid": call_id})
     except RefusedError as error:
@@ -156,6 +165,19 @@ async def _read_voicemails(client: YeastarClient, board: Switchboard) -> None:
     )
 
 
+async def _read_extension_settings(client: YeastarClient, board: Switchboard) -> None:
+    """Read the settings of those extensions of which somebody wants to know them.
+
+    The answer has their passwords in it (6.3): nothing of it goes any further.
+    """
+    numbers = sorted(board.settings_watched)
+    if not numbers:
+        return
+    asked = {"number": ",".join(numbers)}
+    found = inventory.do_not_disturb(await client.request("extension/query", asked))
+    board.set_do_not_disturb({number: found.get(number) for number in numbers})
+
+
 async def _read_calls(client: YeastarClient, board: Switchboard) -> None:
     """Find the calls of extensions that run already: at the start, after a gap."""
     _adopt(board, await client.request("extension/query_call", {"number": "all"}))
@@ -165,6 +187,31 @@ async def _read_line_calls(client: YeastarClient, board: Switchboard) -> None:
     """Find the calls on trunks that no extension has part in: in IVRs and queues."""
     for direction in ("inbound", "outbound"):
         _adopt(board, await client.request("call/query", {"type": direction}))
+
+
+async def running_call_ids(client: YeastarClient) -> set[str]:
+    """Return the ids of all calls that go on.
+
+    Raises:
+        RefusedError: the PBX cannot list them.
+        PbxError: it cannot be asked now.
+    """
+    asked = (
+        ("extension/query_call", {"number": "all"}),
+        ("call/query", {"type": "inbound"}),
+        ("call/query", {"type": "outbound"}),
+    )
+    found: set[str] = set()
+    for endpoint, parameters in asked:
+        try:
+            answer = await client.request(endpoint, parameters)
+        except RefusedError as error:
+            # How an empty list is said is not documented for `call/query` (6.6).
+            if error.reason != "call_unknown":
+                raise
+            continue
+        found |= {text(one.get("callid")) for one in inventory.running_calls(answer)}
+    return found
 
 
 def _adopt(board: Switchboard, answer: dict[str, Any]) -> None:
@@ -186,4 +233,5 @@ _READERS: dict[Poll, Callable[[YeastarClient, Switchboard], Awaitable[Any]]] = {
     Poll.IVRS: _read_ivrs,
     Poll.CONTACTS: _read_contacts,
     Poll.VOICEMAILS: _read_voicemails,
+    Poll.EXTENSION_SETTINGS: _read_extension_settings,
 }

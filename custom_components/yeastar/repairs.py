@@ -1,43 +1,47 @@
-"""What only the user can mend, in plain words, for as long as it lasts."""
+"""What Home Assistant can mend itself if the user agrees: pin a new certificate."""
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.core import HomeAssistant
 
-from .const import CONF_BASE_URL, DOMAIN
-
-
-@callback
-def tell_of_failing_delivery(
-    hass: HomeAssistant, entry: ConfigEntry, automatic: str
-) -> None:
-    """Say that reports do not arrive, and to which address the PBX sends them.
-
-    Args:
-        hass: Home Assistant.
-        entry: of the PBX.
-        automatic: the address that is used when none is given; without the secret
-            part of the webhook, as everything that is shown.
-    """
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _delivery(entry),
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key="delivery_failing",
-        translation_placeholders={
-            "name": entry.title,
-            "address": entry.data.get(CONF_BASE_URL) or automatic,
-        },
-    )
+from .const import CONF_FINGERPRINT
 
 
-@callback
-def delivery_works(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take the issue back."""
-    ir.async_delete_issue(hass, DOMAIN, _delivery(entry))
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the flow that mends an issue; only certificates can be mended."""
+    return CertificateFlow()
 
 
-def _delivery(entry: ConfigEntry) -> str:
-    return f"delivery_failing_{entry.entry_id}"
+class CertificateFlow(RepairsFlow):
+    """Show the old and the new fingerprint, and pin the new one."""
+
+    async def async_step_init(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Begin with the question."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Ask, then pin exactly the certificate that was shown."""
+        assert self.data is not None
+        entry = self.hass.config_entries.async_get_entry(str(self.data["entry_id"]))
+        if entry is None:
+            return self.async_abort(reason="entry_removed")
+        if user_input is None:
+            return self.async_show_form(
+                step_id="confirm",
+                description_placeholders={
+                    key: str(value)
+                    for key, value in self.data.items()
+                    if key != "entry_id"
+                }
+                | {"name": entry.title},
+            )
+        self.hass.config_entries.async_update_entry(
+            entry, data={**entry.data, CONF_FINGERPRINT: self.data[CONF_FINGERPRINT]}
+        )
+        self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        return self.async_create_entry(data={})

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, override
 
 from homeassistant.components.sensor import (
-    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorStateClass,
@@ -15,14 +14,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_time_change
 from homeassistant.util import dt as dt_util
 
-from .coordinator import YeastarConfigEntry, YeastarCoordinator
+from .call_data import as_dict
+from .coordinator import YeastarConfigEntry
 from .devices import EXTENSION, QUEUE, TRUNK
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity
-from .listeners import PBX
-from .pbx.calls import Step, Transition
+from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity, numerous
 from .pbx.delivery import Delivery
 from .pbx.inventory import ExtensionStatus, TrunkStatus
-from .switchboard import as_dict
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0
@@ -138,52 +135,38 @@ class LastCallSensor(PbxEntity, SensorEntity):
         return as_dict(call) if call else None
 
 
-class MissedCallsSensor(PbxEntity, RestoreSensor):
+class MissedCallsSensor(PbxEntity, SensorEntity):
     """How many calls nobody has answered since midnight."""
 
     _attr_state_class = SensorStateClass.TOTAL
 
-    def __init__(self, coordinator: YeastarCoordinator, key: str) -> None:
-        """Start at none."""
-        super().__init__(coordinator, key)
-        self._attr_native_value = 0
-        self._attr_last_reset = dt_util.start_of_local_day()
+    @property
+    @override
+    def native_value(self) -> int:
+        """Return today's count, which outlives restarts."""
+        return self._board.history.missed_on(dt_util.now().date())
+
+    @property
+    @override
+    def last_reset(self) -> datetime:
+        """Return when today began."""
+        return dt_util.start_of_local_day()
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Go on with today's count, and start anew at midnight."""
+        """Start anew at midnight."""
         await super().async_added_to_hass()
-        last_state = await self.async_get_last_state()
-        last = await self.async_get_last_sensor_data()
-        if (
-            last_state is not None
-            and last is not None
-            and isinstance(last.native_value, int)
-            and last_state.last_updated >= dt_util.start_of_local_day()
-        ):
-            self._attr_native_value = last.native_value
-        self.async_on_remove(self._board.called.add(PBX, self._called))
+
+        @callback
+        def midnight(_now: datetime) -> None:
+            self.async_write_ha_state()
+
         self.async_on_remove(
-            async_track_time_change(
-                self.hass, self._midnight, hour=0, minute=0, second=0
-            )
+            async_track_time_change(self.hass, midnight, hour=0, minute=0, second=0)
         )
 
-    @callback
-    def _called(self, transition: Transition) -> None:
-        """Count a missed call; the state is written with those of the PBX."""
-        if transition.step is Step.MISSED:
-            assert isinstance(self._attr_native_value, int)
-            self._attr_native_value += 1
 
-    @callback
-    def _midnight(self, _now: datetime) -> None:
-        """Start a new day."""
-        self._attr_native_value = 0
-        self._attr_last_reset = dt_util.start_of_local_day()
-        self.async_write_ha_state()
-
-
+@numerous
 class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
     """What an extension does."""
 
@@ -200,8 +183,11 @@ class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
         return extension.status if extension else None
 
 
+@numerous
 class UnreadVoicemailsSensor(ExtensionEntity, SensorEntity):
     """How many voicemails nobody has listened to yet."""
+
+    _attr_translation_key = "unread_voicemails"
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 

@@ -10,13 +10,12 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
     async_fire_time_changed,
-    mock_restore_cache_with_extra_data,
 )
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.yeastar.logbook import async_describe_events
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import Event, HomeAssistant, State
+from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from tests.conftest import Wait
 from tests.simulator import Fault, FunctionClock, Simulator
@@ -334,28 +333,32 @@ async def test_missed_calls_are_counted_until_midnight(
     assert value(hass, "sensor.yeastar_s100_missed_calls_today") == "0"
 
 
-@pytest.mark.parametrize(("age", "count"), [(1, "7"), (48, "0")])
+@pytest.mark.parametrize(("hours", "count"), [(1, "1"), (48, "0")])
 async def test_todays_count_survives_a_restart_and_yesterdays_does_not(
     hass: HomeAssistant,
-    http: None,
-    entry: MockConfigEntry,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
     frozen: FrozenDateTimeFactory,
-    age: int,
+    hours: int,
     count: str,
 ) -> None:
-    await hass.config.async_set_time_zone("UTC")
-    entity_id = "sensor.yeastar_s100_missed_calls_today"
-    now = frozen()
-    frozen.move_to(now - timedelta(hours=age))
-    state = State(entity_id, "7")
-    frozen.move_to(now)
-    mock_restore_cache_with_extra_data(
-        hass, [(state, {"native_value": 7, "native_unit_of_measurement": None})]
-    )
-    await hass.config_entries.async_setup(entry.entry_id)
+    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
+    await call.ring()
+    await wait(5)
+    await call.hang_up()
+    await heard(hass, pbx)
+    await wait(5)
+    assert value(hass, "sensor.yeastar_s100_missed_calls_today") == "1"
+    await hass.config_entries.async_unload(loaded.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert value(hass, entity_id) == count
-    await hass.config_entries.async_unload(entry.entry_id)
+    frozen.tick(timedelta(hours=hours))
+    await hass.config_entries.async_setup(loaded.entry_id)
+    await wait(5)
+    assert value(hass, "sensor.yeastar_s100_missed_calls_today") == count
+    last = hass.states.get("sensor.yeastar_s100_last_call")
+    assert last is not None
+    assert last.attributes["call_id"] == call.callid
 
 
 async def test_two_calls_at_once_do_not_mix(

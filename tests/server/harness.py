@@ -7,9 +7,9 @@ API, as a browser's would.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 import json
 import os
 from pathlib import Path
@@ -17,6 +17,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 from types import TracebackType
@@ -260,6 +261,23 @@ class HomeAssistantServer:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
+
+    def recorded_events(self, event_type: str) -> list[BusEvent]:
+        """Return what the recorder has written of a type, oldest first.
+
+        Complete only when the server has been stopped; a kill loses some seconds.
+        """
+        file = self.folder / "home-assistant_v2.db"
+        query = (
+            "SELECT shared_data, time_fired_ts FROM events"
+            " JOIN event_types USING (event_type_id) JOIN event_data USING (data_id)"
+            " WHERE event_types.event_type = ? ORDER BY event_id"
+        )
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            return [
+                BusEvent(event_type, json.loads(data), datetime.fromtimestamp(at, UTC))
+                for data, at in database.execute(query, (event_type,))
+            ]
 
     async def restart(self) -> None:
         """Stop and start on the same folder and port, as after an update."""

@@ -1,7 +1,7 @@
 """Takes requests apart and hands them to the endpoints (protocol.md 1 to 3)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +169,7 @@ class Api:
         name = request.path.removeprefix(PREFIX)
         fault = self.sim.faults.take(name)
         if fault is not None and not fault.handled:
-            response, errno = self._spoiled(fault, b""), None
+            response, errno = self._spoiled(fault, WebResponse()), None
             if fault.fault is Fault.ERRNO:
                 errno = fault.errno
         else:
@@ -179,7 +179,7 @@ class Api:
             if fault.fault is Fault.SLOW and fault.seconds is not None:
                 await self.sim.clock.sleep(fault.seconds)
             else:
-                response = self._spoiled(fault, response.body)
+                response = self._spoiled(fault, response)
         return response
 
     def _record(
@@ -209,14 +209,17 @@ class Api:
             )
         )
 
-    def _spoiled(self, plan: PlannedFault, body: bytes) -> WebResponse:
+    def _spoiled(self, plan: PlannedFault, whole: WebResponse) -> WebResponse:
         match plan.fault:
             case Fault.HTML:
                 return page(200, "Loading...")
             case Fault.EMPTY:
                 return WebResponse()
             case Fault.HALF:
-                return WebResponse(body=body[: len(body) // 2])
+                half = whole.size // 2
+                if whole.sound is not None:
+                    return replace(whole, end_after=half)
+                return replace(whole, body=whole.body[:half])
             case Fault.GARBAGE:
                 return WebResponse(body=bytes(range(128, 256)))
             case Fault.NOT_OBJECT:
@@ -224,7 +227,12 @@ class Api:
             case Fault.SLOW:
                 return WebResponse(silent=True)
             case Fault.STALL:
-                return WebResponse(body=body, stall_after=len(body) // 2)
+                return replace(whole, stall_after=whole.size // 2)
+            case Fault.CUT:
+                return replace(whole, cut_after=whole.size // 2)
+            case Fault.DRIP:
+                seconds = plan.seconds or 1.0
+                return replace(whole, pause=lambda: self.sim.clock.sleep(seconds))
             case Fault.RESET:
                 return WebResponse(reset=True)
             case Fault.HTTP_404:

@@ -1,15 +1,16 @@
 """File downloads: records, recordings, messages (protocol.md 6.10, 6.11)."""
 
+from collections.abc import Mapping
 import csv
 import io
 import ipaddress
 from typing import TYPE_CHECKING
-import wave
 
 from .api import Answer, ApiCall, download, endpoint
 from .encoding import Report, to_json
 from .errors import ApiError
-from .readings import BadDownload
+from .readings import BadDownload, NoRecords
+from .sound import Sound
 from .state import Voicemail
 from .web import WebResponse
 
@@ -91,15 +92,13 @@ def _refusal(sim: Simulator, error: ApiError) -> WebResponse:
             return WebResponse(body=to_json(answer, sim.readings).encode())
 
 
-def _sound() -> bytes:
-    """Return a tenth of a second of silence as WAV."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(b"\0" * 1600)
-    return buffer.getvalue()
+def _sound(sim: Simulator, name: str) -> WebResponse:
+    """Return a file of the size that was set for it."""
+    size = sim.sounds.get(name, sim.settings.sound_size)
+    return WebResponse(
+        sound=Sound(size, sim.settings.sound_finished),
+        content_type=sim.settings.sound_type,
+    )
 
 
 # --- records ---
@@ -112,6 +111,8 @@ def cdr_random(sim: Simulator, call: ApiCall) -> Answer:
     wanted = {name: call.text(name) for name in ("number", "starttime", "endtime")}
     _check_time(wanted["starttime"])
     _check_time(wanted["endtime"])
+    if sim.readings.no_records is NoRecords.AT_RANDOM:
+        _records(sim, wanted)
     return {**wanted, "random": _random(sim, call, wanted)}
 
 
@@ -120,7 +121,7 @@ def cdr_download(sim: Simulator, call: ApiCall) -> WebResponse:
     """Return call records as CSV."""
     try:
         _opened(sim, call, "20020", ["number", "starttime", "endtime"])
-        rows = _records(sim, call)
+        rows = _records(sim, call.query)
     except ApiError as error:
         return _refusal(sim, error)
     text = io.StringIO()
@@ -135,22 +136,22 @@ def cdr_download(sim: Simulator, call: ApiCall) -> WebResponse:
     )
 
 
-def _records(sim: Simulator, call: ApiCall) -> list[Report]:
+def _records(sim: Simulator, asked: Mapping[str, str]) -> list[Report]:
     """Return the records asked for.
 
     Raises:
         ApiError: 20021, there are none.
     """
-    wanted = call.query.get("number", "")
+    wanted = asked.get("number", "")
     numbers = None if wanted == "all" else set(wanted.split(","))
-    start, end = call.query["starttime"], call.query["endtime"]
+    start, end = asked["starttime"], asked["endtime"]
     rows = [
         row
         for row in sim.pbx.cdrs
         if start <= str(row["timestart"]) <= end
         and (numbers is None or numbers & _parties(row))
     ]
-    if not rows:
+    if not rows and sim.readings.no_records is not NoRecords.HEADER_ONLY:
         raise ApiError("20021")
     return rows
 
@@ -181,7 +182,7 @@ def recording_download(sim: Simulator, call: ApiCall) -> WebResponse:
         _opened(sim, call, "20012", ["recording"])
     except ApiError as error:
         return _refusal(sim, error)
-    return WebResponse(body=_sound(), content_type="audio/x-wav")
+    return _sound(sim, call.query["recording"])
 
 
 # --- messages ---
@@ -217,7 +218,7 @@ def voicemail_download(sim: Simulator, call: ApiCall) -> WebResponse:
         _opened(sim, call, "20017", list(_MESSAGE))
     except ApiError as error:
         return _refusal(sim, error)
-    return WebResponse(body=_sound(), content_type="audio/x-wav")
+    return _sound(sim, call.query["voicemailfile"])
 
 
 @endpoint("voicemail/delete", needs_body=True)

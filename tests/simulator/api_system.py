@@ -53,7 +53,7 @@ def deviceinfo(sim: Simulator, call: ApiCall) -> Answer:
 
 def zone_text(sim: Simulator) -> str:
     """Return the `UTC±h` text of `systemtime`; half hours as `UTC+5:30`."""
-    offset = sim.settings.utc_offset
+    offset = sim.pbx.utc_offset()
     if sim.readings.utc_sign_reversed:
         offset = -offset
     hours, minutes = divmod(round(abs(offset) * 60), 60)

@@ -12,7 +12,7 @@ class Fault(Enum):
     EMPTY = auto()
     """Proper headers, no body."""
     HALF = auto()
-    """The answer, cut in the middle of its JSON."""
+    """The answer ends in the middle, of its JSON or its sound."""
     GARBAGE = auto()
     """Bytes that are neither JSON nor text."""
     NOT_OBJECT = auto()
@@ -23,6 +23,10 @@ class Fault(Enum):
     """Headers and half of the answer, then silence."""
     RESET = auto()
     """The connection is reset without an answer."""
+    CUT = auto()
+    """Half of the answer, then the connection is reset."""
+    DRIP = auto()
+    """A file of which each part comes `seconds` by the clock after the one before."""
     HTTP_404 = auto()
     HTTP_500 = auto()
     HTTP_504 = auto()
@@ -33,7 +37,7 @@ class Fault(Enum):
 
 
 # These show what the request did, so it has to be carried out first.
-_AFTER_THE_ACT = {Fault.HALF, Fault.SLOW, Fault.STALL}
+_AFTER_THE_ACT = {Fault.HALF, Fault.SLOW, Fault.STALL, Fault.CUT, Fault.DRIP}
 
 
 @dataclass(slots=True)

@@ -183,6 +183,14 @@ class BadDownload(Enum):
     EMPTY = "200 with nothing"
 
 
+class NoRecords(Enum):
+    """How the PBX says that there are no call records."""
+
+    AT_DOWNLOAD = "20021 instead of the file"
+    AT_RANDOM = "20021 to the wish for a link"
+    HEADER_ONLY = "a file with nothing but its header"
+
+
 class MissingBody(Enum):
     """Errno for an empty body where a parameter is needed."""
 
@@ -314,6 +322,8 @@ class Readings:
     transfer_channel: TransferChannel = TransferChannel.ROLE
     # 6.11 "How a bad download link answers is UNSURE".
     bad_download: BadDownload = BadDownload.JSON
+    # 6.11 "by the error table 'no CDR' is a failure (20021), not an empty file".
+    no_records: NoRecords = NoRecords.AT_DOWNLOAD
     # 6.10 "renumbered when a message changes from unread to read: UNSURE".
     voicemail_renumbered: bool = False
 

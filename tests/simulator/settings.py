@@ -156,6 +156,10 @@ class Settings:
     transport: str = "HTTP"
     # Hours east of Greenwich of the PBX's local time.
     utc_offset: float = 8.0
+    # Name of a zone with daylight saving, used instead of the offset.
+    zone: str = ""
+    # Seconds that the PBX's clock is fast.
+    clock_fast: float = 0.0
     uptime: float = 1979.0
     maximum_extensions: int = 500
     # Firmware without API 2.0.0: every v2 request fails (protocol.md 7.1).
@@ -166,6 +170,11 @@ class Settings:
     # Seconds between two configuration writes below which 10025 is the answer.
     config_pause: float = 1.0
     record_calls: bool = True
+    # Bytes of a recording or a message, whether it says so itself, and what the web
+    # server calls it.
+    sound_size: int = 1644
+    sound_finished: bool = True
+    sound_type: str = "audio/x-wav"
     # Answers without Content-Length, as in every sample of protocol.md 1.3.
     content_length: bool = False
     extensions: tuple[ExtensionSpec, ...] = EXTENSIONS

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 import random
-from typing import Self
+from typing import Any, Self
 
 # Imported for their effect: they register the endpoints.
 from . import api_calls, api_config, api_files, api_lists, api_system  # noqa: F401
@@ -80,6 +80,9 @@ class Simulator:
         self._last_config: float | None = None
         # Random strings of the download endpoints.
         self.randoms: dict[str, tuple[float, str, dict[str, str]]] = {}
+        # Sizes of recordings and messages by the name of the file; all others have
+        # the settings' one.
+        self.sounds: dict[str, int] = {}
         self._is_running = False
 
     # --- life ---
@@ -152,6 +155,13 @@ class Simulator:
             self.courier.post(report)
         elif self.readings.boot_up_after_reboot:
             self.courier.post(report, targets)
+
+    def change_settings(self, **changes: Any) -> None:
+        """Change what the web page sets, or the firmware: the next request sees it."""
+        for name, value in changes.items():
+            # Every part of the PBX holds the one settings object, which is frozen so
+            # that only this changes it.
+            object.__setattr__(self.settings, name, value)
 
     async def new_certificate(self) -> None:
         """Serve another certificate on the same port."""
@@ -358,6 +368,11 @@ class Simulator:
     def rename_extension(self, number: str, name: str) -> None:
         """Give an extension another name."""
         self.pbx.extensions[number].name = name
+        self.tell_config_change("extension", number, "update")
+
+    def set_do_not_disturb(self, number: str, on: bool) -> None:
+        """Set an extension to take no calls, on its phone or on the web page."""
+        self.pbx.extensions[number].options["dnd"] = "on" if on else "off"
         self.tell_config_change("extension", number, "update")
 
     def set_trunk_status(self, name: str, status: str) -> None:

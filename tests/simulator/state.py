@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 import datetime as dt
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from .encoding import Report
 from .legs import Leg
@@ -221,7 +222,7 @@ class PbxState:
     def next_unique(self) -> str:
         """Return an Asterisk unique id, `<epoch>.<n>` (protocol.md 5.2)."""
         self._unique += 1
-        return f"{int(self.now())}.{self._unique}"
+        return f"{int(self.now() + self.settings.clock_fast)}.{self._unique}"
 
     def extension_channel(self, number: str) -> str:
         """Return the name of a new channel of an extension."""
@@ -237,11 +238,20 @@ class PbxState:
 
     def local(self, moment: float | None = None) -> dt.datetime:
         """Return PBX local time, without zone as the PBX tells it."""
-        seconds = (self.now() if moment is None else moment) + (
-            self.settings.utc_offset * 3600
-        )
+        seconds = self.now() if moment is None else moment
+        seconds += self.settings.clock_fast
         utc = dt.datetime.fromtimestamp(seconds, dt.UTC)
-        return utc.replace(tzinfo=None)
+        return (utc + dt.timedelta(hours=self.utc_offset(seconds))).replace(tzinfo=None)
+
+    def utc_offset(self, moment: float | None = None) -> float:
+        """Return how many hours local time is ahead of UTC."""
+        if not self.settings.zone:
+            return self.settings.utc_offset
+        seconds = self.now() if moment is None else moment
+        local = dt.datetime.fromtimestamp(seconds, ZoneInfo(self.settings.zone))
+        offset = local.utcoffset()
+        assert offset is not None
+        return offset / dt.timedelta(hours=1)
 
     def local_text(self, moment: float | None = None) -> str:
         """Return PBX local time as `YYYY-MM-DD HH:MM:SS`."""

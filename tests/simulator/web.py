@@ -9,6 +9,8 @@ import ssl
 import struct
 from urllib.parse import parse_qsl, urlsplit
 
+from .sound import Sound
+
 LIMIT = 1 << 20
 # How long the closing of a connection may take in real seconds; the default of
 # asyncio leaves a timer of half a minute behind.
@@ -48,12 +50,19 @@ class WebResponse:
 
     status: int = 200
     body: bytes = b""
+    # Instead of a body: a file that is made while it is sent.
+    sound: Sound | None = None
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     # Reset the connection instead of answering.
     reset: bool = False
     # Send this many bytes of the body and then nothing, without closing.
     stall_after: int | None = None
+    # Send this many bytes of the body, then close in good order, or reset.
+    end_after: int | None = None
+    cut_after: int | None = None
+    # Waited for before each part of a file.
+    pause: Callable[[], Awaitable[None]] | None = None
     # Send nothing at all, without closing.
     silent: bool = False
 
@@ -70,8 +79,25 @@ class WebResponse:
             *(f"{name}: {value}" for name, value in self.headers),
         ]
         if content_length:
-            lines.append(f"Content-Length: {len(self.body)}")
+            lines.append(f"Content-Length: {self.size}")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    @property
+    def size(self) -> int:
+        """The length of the body."""
+        return len(self.body) if self.sound is None else self.sound.size
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the body as far as it is sent."""
+        left = self.size
+        for limit in (self.stall_after, self.end_after, self.cut_after):
+            if limit is not None:
+                left = min(left, limit)
+        for part in [self.body] if self.sound is None else self.sound.parts():
+            if left <= 0:
+                return
+            yield part[:left]
+            left -= len(part)
 
 
 type Handler = Callable[[WebRequest], Awaitable[WebResponse]]
@@ -242,8 +268,15 @@ class WebServer:
                 return
             if not response.silent:
                 writer.write(response.head(self.content_length))
-                writer.write(response.body[: response.stall_after])
+                for part in response.parts():
+                    if response.pause is not None:
+                        await response.pause()
+                    writer.write(part)
+                    await writer.drain()
                 await writer.drain()
+            if response.cut_after is not None:
+                _reset(writer)
+                return
             if response.silent or response.stall_after is not None:
                 # Nothing more comes until the client gives up.
                 await client_left

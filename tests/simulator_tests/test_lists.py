@@ -1,13 +1,16 @@
 """Requests that tell and change what the PBX has."""
 
+import asyncio
 import io
 from typing import Any
 import wave
 
+import aiohttp
 import pytest
 
 from tests.simulator import (
     ExtensionSpec,
+    Fault,
     ManualClock,
     QueueSpec,
     Readings,
@@ -15,6 +18,7 @@ from tests.simulator import (
     VoicemailSpec,
 )
 from tests.simulator.readings import BadDownload, FreeStatus, IdleCalls
+from tests.simulator.sound import Sound
 
 from .conftest import Client, MakeClient
 
@@ -332,3 +336,65 @@ async def test_recordings_and_messages_are_sound_files(client: Client) -> None:
     message["voicemailstatus"] = "unread"
     assert await client.errno("voicemail/delete", **message) is None
     assert await client.ask("voicemail/query", number="1001") == {"status": "Success"}
+
+
+async def recording_of(client: Client, size: int) -> tuple[str, dict[str, str]]:
+    """Return the name of a recording of so many bytes, and what opens it."""
+    call = await client.sim.calls.internal("1000", "1001")
+    await call.ring()
+    await call.answer()
+    await call.hang_up()
+    name = call.truth.recording
+    client.sim.sounds[name] = size
+    answer = await client.ask("recording/get_random", recording=name)
+    return name, {"recording": name, "random": answer["random"]}
+
+
+async def fetch(client: Client, query: dict[str, str]) -> bytes:
+    _, body = await client.raw(
+        "recording/download", method="GET", token=client.token, **query
+    )
+    return body
+
+
+@pytest.mark.parametrize("content_length", [False, True])
+async def test_a_recording_has_the_size_that_was_set(
+    make_client: MakeClient, content_length: bool
+) -> None:
+    client = await make_client(content_length=content_length)
+    _, query = await recording_of(client, 300_000)
+    body = await fetch(client, query)
+    assert len(body) == 300_000
+    assert body == Sound(300_000).content()
+    with wave.open(io.BytesIO(body)) as file:
+        assert file.getnframes() == (300_000 - 44) // 2
+
+
+async def test_a_recording_can_be_cut_or_end_in_the_middle(
+    make_client: MakeClient,
+) -> None:
+    client = await make_client(content_length=True)
+    for fault in (Fault.CUT, Fault.HALF):
+        _, query = await recording_of(client, 300_000)
+        client.sim.faults.add(fault, endpoint="recording/download")
+        with pytest.raises(aiohttp.ClientError):
+            await fetch(client, query)
+    client = await make_client()
+    for fault in (Fault.CUT, Fault.HALF):
+        # Without a length nothing but the sound itself tells that half is missing.
+        _, query = await recording_of(client, 300_000)
+        client.sim.faults.add(fault, endpoint="recording/download")
+        assert len(await fetch(client, query)) <= 150_000
+
+
+async def test_a_recording_can_come_slowly(client: Client, clock: ManualClock) -> None:
+    _, query = await recording_of(client, 100_000)
+    client.sim.faults.add(Fault.DRIP, endpoint="recording/download", seconds=5)
+    download = asyncio.create_task(fetch(client, query))
+    began = clock.now()
+    while not download.done():
+        await clock.advance(1)
+        await asyncio.sleep(0)
+    assert len(await download) == 100_000
+    # A header and two parts of 64 KiB at most.
+    assert clock.now() - began >= 15

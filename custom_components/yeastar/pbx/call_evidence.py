@@ -146,6 +146,19 @@ class Evidence:
         self._note_hang_up(now)
         self._drop_old_legs()
 
+    def members(self) -> list[dict[str, Any]]:
+        """Return who takes part now, in the shape of a report's members."""
+        return [
+            {
+                "kind": leg.kind,
+                "number": leg.number,
+                "channel_id": channel,
+                "member_status": leg.status,
+            }
+            for channel, leg in self.legs.items()
+            if leg.live and "/" in channel
+        ]
+
     def note_parties(self, members: object, now: datetime) -> None:
         """Note the parties of a report that has no word on what they do."""
         self.reports += 1

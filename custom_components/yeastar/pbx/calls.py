@@ -5,15 +5,17 @@ the reports of one call prove, `call_description` says it in the contract's word
 and here is decided what is told of it and when, for all calls of a PBX.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from .call_description import Call, Direction, Directory, Outcome, describe
 from .call_evidence import SETTLE, Evidence
-from .call_records import record_of
+from .call_records import CallRecord, record_of
+from .observations import observations
 from .reports import Report
 
 __all__ = [
@@ -84,11 +86,24 @@ _LISTING = frozenset({"call_status", "conference_status"})
 
 
 class CallTracker:
-    """All calls of a PBX, open ones and lately finished ones."""
+    """All calls of a PBX, open ones and lately finished ones.
 
-    def __init__(self, directory: Directory) -> None:
-        """Start with no calls."""
+    Attributes:
+        last_opened: id and time of the call that was last seen to begin.
+        observed: how often the reports of calls have shown what.
+    """
+
+    def __init__(self, directory: Directory, told: Container[str] = ()) -> None:
+        """Start with no calls.
+
+        Args:
+            directory: what is known of numbers.
+            told: calls that were told to their end, also before this start.
+        """
         self._directory = directory
+        self._told = told
+        self.observed: Counter[str] = Counter()
+        self.last_opened: tuple[str, datetime] | None = None
         # In the order in which they were last heard of, the most silent one first.
         self._open: OrderedDict[str, Evidence] = OrderedDict()
         # Those of the open ones that are over but for the other half of their end,
@@ -114,6 +129,15 @@ class CallTracker:
         """Return how many calls go on."""
         return len(self._open) - len(self._closing)
 
+    def __contains__(self, call_id: str) -> bool:
+        """Tell whether a call is open: it goes on, or its end is not complete."""
+        return call_id in self._open
+
+    def members_of(self, call_id: str) -> list[dict[str, Any]]:
+        """Return who takes part in an open call as reports have it, like its members."""
+        evidence = self._open.get(call_id)
+        return evidence.members() if evidence is not None else []
+
     @property
     def next_due(self) -> datetime | None:
         """Return when `expire` has something to tell, None if never."""
@@ -132,6 +156,15 @@ class CallTracker:
                 silent.append(call_id)
         return silent
 
+    def is_silent(self, call_id: str, now: datetime) -> bool:
+        """Tell whether nothing was heard for 2 minutes of a call that goes on."""
+        evidence = self._open.get(call_id)
+        return (
+            evidence is not None
+            and call_id not in self._closing
+            and now - evidence.heard_at >= SILENT
+        )
+
     def take(self, report: Report, now: datetime) -> list[Transition]:
         """Take a report in, return what it means for its call.
 
@@ -144,6 +177,8 @@ class CallTracker:
             return []
         self._notice(now)
         if call_id in self._finished:
+            if report.known:
+                self.observed[f"{report.type}_after_the_end"] += 1
             return []
         members = payload.get("members")
         if report.type == "call_status" and not members:
@@ -154,9 +189,13 @@ class CallTracker:
         if evidence is None:
             if report.type not in _OPENING or not (members or report.type in _ALONE):
                 return []
+            if call_id in self._told:
+                return []
             if len(self._open) >= MOST_OPEN:
                 transitions = self._close(next(iter(self._open.values())), now)
             evidence = Evidence(call_id, opened_at=now, started_at=now, heard_at=now)
+            if report.type == "call_status":
+                self.last_opened = (call_id, now)
         match report.type:
             case _ if report.type in _LISTING and members:
                 evidence.take_members(members, now, complete=not report.legacy)
@@ -181,6 +220,8 @@ class CallTracker:
         """
         self._notice(now)
         if call_id in self._open or call_id in self._finished or not members:
+            return
+        if call_id in self._told:
             return
         if len(self._open) >= MOST_OPEN or not 0 < len(call_id) <= LONGEST_ID:
             return
@@ -214,6 +255,25 @@ class CallTracker:
             return []
         evidence.note_unknown(now)
         return self._tell(evidence, now)
+
+    def found_over(
+        self, call: Call, records: Iterable[CallRecord], now: datetime
+    ) -> Transition:
+        """Take in that a call is over, as the PBX's call log has it.
+
+        Args:
+            call: as the log has it, for a call of which nothing was heard.
+            records: of the log, for a call that was heard of and whose end was not.
+            now: the time.
+        """
+        self._notice(now)
+        if (evidence := self._open.get(call.call_id)) is not None:
+            evidence.records.extend(records)
+            evidence.note_unknown(call.ended_at or now)
+            for transition in self._close(evidence, now):
+                call = transition.call
+        self._finished[call.call_id] = now
+        return Transition(step_of(call), replace(call, late=True))
 
     def expire(self, now: datetime) -> list[Transition]:
         """Close the calls for whose other half was waited long enough."""
@@ -268,11 +328,13 @@ class CallTracker:
         if evidence.never_was:
             return []
         self._finished[call_id] = now
+        self.observed.update(observations(evidence))
         call = describe(evidence, self._directory, evidence.ended_at or now)
-        if call.outcome is Outcome.ANSWERED:
-            step = Step.ENDED
-        elif call.direction is Direction.OUTBOUND:
-            step = Step.FAILED
-        else:
-            step = Step.MISSED
-        return [Transition(step, call)]
+        return [Transition(step_of(call), call)]
+
+
+def step_of(call: Call) -> Step:
+    """Return what is told of a call that is over."""
+    if call.outcome is Outcome.ANSWERED:
+        return Step.ENDED
+    return Step.FAILED if call.direction is Direction.OUTBOUND else Step.MISSED

@@ -36,7 +36,12 @@ class Certificate:
     @property
     def readable_fingerprint(self) -> str:
         """Return the fingerprint in the pairs in which browsers show it."""
-        return ":".join(self.fingerprint[i : i + 2].upper() for i in range(0, 64, 2))
+        return readable(self.fingerprint)
+
+
+def readable(fingerprint: str) -> str:
+    """Return a fingerprint in the pairs in which browsers show it."""
+    return ":".join(fingerprint[i : i + 2].upper() for i in range(0, 64, 2))
 
 
 def tls_error(error: ssl.SSLError) -> CannotConnectError:

@@ -1,10 +1,15 @@
 """Whether the PBX's reports arrive: known, instead of hoped."""
 
+from collections import deque
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 # How long a report may be late behind a reading that shows the same change.
 PATIENCE = timedelta(seconds=60)
+
+
+# How many changes are kept for whoever looks into a report of trouble.
+KEPT = 20
 
 
 class Delivery(StrEnum):
@@ -26,6 +31,7 @@ class DeliveryWatch:
         state: what is known now.
         last_report_at: when the last report came, None if never.
         failures: how often the delivery was found to fail.
+        history: when it changed to what, the latest changes.
     """
 
     def __init__(self) -> None:
@@ -33,6 +39,7 @@ class DeliveryWatch:
         self.state = Delivery.UNPROVEN
         self.last_report_at: datetime | None = None
         self.failures = 0
+        self.history: deque[tuple[datetime, Delivery]] = deque(maxlen=KEPT)
         self._missed_at: datetime | None = None
 
     def heard(self, now: datetime) -> bool:
@@ -40,6 +47,8 @@ class DeliveryWatch:
         self.last_report_at = now
         self._missed_at = None
         changed = self.state is not Delivery.WORKING
+        if changed:
+            self.history.append((now, Delivery.WORKING))
         self.state = Delivery.WORKING
         return changed
 
@@ -56,5 +65,6 @@ class DeliveryWatch:
         if self.state is Delivery.FAILING:
             return False
         self.state = Delivery.FAILING
+        self.history.append((now, Delivery.FAILING))
         self.failures += 1
         return True

@@ -38,6 +38,14 @@ class NotReadyError(PbxError):
     """The PBX's web server is up, its API service is not (20010, 30001, 30003)."""
 
 
+class SlowListenerError(PbxError):
+    """Whoever takes a file is so slow that the PBX had to be let go."""
+
+
+class NoFileError(PbxError):
+    """A download brought nothing; whether there is none or the link was bad is open."""
+
+
 class ApiTooOldError(PbxError):
     """The firmware has no API 2.0.0 (10003 or HTTP 404 on login)."""
 

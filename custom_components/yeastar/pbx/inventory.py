@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from .models import records, text
+from .reports import clean
 
 # Contract: numbers outside are told apart by their last digits, because the
 # same number comes with and without country code and leading zeros.
@@ -195,14 +196,27 @@ def unread_voicemails(answer: dict[str, Any]) -> dict[str, int]:
     }
 
 
+def do_not_disturb(answer: dict[str, Any]) -> dict[str, bool | None]:
+    """Read who takes no calls from `extension/query` (6.3), and not one word more.
+
+    Everything else of the answer is passwords and private matters.
+    """
+    words = {"on": True, "off": False}
+    return {
+        number: words.get(text(item.get("dnd")).lower())
+        for item in records(answer.get("extinfos"))
+        if (number := text(item.get("number")))
+    }
+
+
 def running_calls(answer: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """Return the calls of `call/query` or `extension/query_call` (6.3, 6.6).
 
     An idle extension may be missing, or have no calls, or there is no list at all.
     """
-    yield from records(answer.get("calls"))
+    yield from clean(records(answer.get("calls")))
     for entry in records(answer.get("calllist")):
-        yield from records(entry.get("numbercalls"))
+        yield from clean(records(entry.get("numbercalls")))
 
 
 def ivr_numbers(answer: dict[str, Any]) -> set[str]:

@@ -20,6 +20,8 @@ from .models import parse_time, text
 LARGEST_REPORT = 64 * 1024
 DEEPEST_REPORT = 8
 MOST_MEMBERS = 200
+# Objects and arrays; a member is two of them.
+MOST_PARTS = 1_000
 LONGEST_TYPE = 64
 
 # event-*.html: the names of version 2.0.0, in all spellings seen, to our types.
@@ -80,6 +82,17 @@ KEYS = {
     "cstacallid": "csta_call_id",
     "ipaddress": "ip_address",
 }
+# The documented keys that are snake_case already: a look here is much cheaper than
+# to work that out for each key of each report.
+KEYS |= {
+    key: key
+    for key in (
+        "action", "agent", "caller", "event", "ext", "extension", "flag", "from",
+        "inbound", "info", "infos", "ivr", "members", "number", "operation",
+        "outbound", "playtonum", "prompt", "queue", "reason", "recording", "sn",
+        "status", "to", "type",
+    )
+}  # fmt: skip
 # v1 call-report: what parties are called there.
 MEMBER_KEYS = {
     **KEYS,
@@ -94,7 +107,7 @@ TIMES = frozenset({"time_start"})
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
 class MalformedReportError(Exception):
@@ -127,19 +140,22 @@ def decode(body: bytes) -> dict[str, Any]:
     """Return the one JSON object in the body, with repeated keys as lists.
 
     Raises:
-        MalformedReportError: empty, not UTF-8, not JSON, not an object, too deep.
+        MalformedReportError: empty, not UTF-8, not JSON, not an object, too deep,
+            too many parts.
     """
+    # Much cheaper than to decode ten thousand levels and to take them down again.
+    if body.count(b"{") + body.count(b"[") > MOST_PARTS:
+        raise MalformedReportError("too many parts")
     # Only versions 1.x repeat keys, and only they have an `action`; the hook
     # costs more than the whole rest of the decoding.
-    hook = _keep_repeated if b'"action"' in body else None
+    decoder = _DECODER_V1 if b'"action"' in body else _DECODER
     try:
-        # Ids such as 1571897930.5 may come unquoted and must not be rounded.
-        report = json.loads(
-            body.decode(),
-            object_pairs_hook=hook,
-            parse_float=str,
-            parse_constant=_refuse_constant,
-        )
+        wire = body.decode().strip(_JSON_SPACE)
+        report, end = decoder.raw_decode(wire)
+        if end != len(wire):
+            raise MalformedReportError("more than one JSON value")
+        if b"\\u" in body:
+            report = clean(report)
     except UnicodeDecodeError as error:
         raise MalformedReportError("not UTF-8") from error
     except (ValueError, RecursionError) as error:
@@ -147,6 +163,20 @@ def decode(body: bytes) -> dict[str, Any]:
     if not isinstance(report, dict):
         raise MalformedReportError("not a JSON object")
     return report
+
+
+def clean(value: Any) -> Any:
+    r"""Replace in a decoded value what databases and JSON writers stumble over.
+
+    NUL and half characters come through JSON only where it is written with `\u`.
+    """
+    if isinstance(value, str):
+        return _UNFIT.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    return value
 
 
 def serial_of(wire: dict[str, Any]) -> str:
@@ -170,8 +200,9 @@ def understand(wire: dict[str, Any], zone: tzinfo) -> Report:
         name = wire.get("action")
     if not isinstance(name, str) or not (kind := _type_of(name := name.strip())):
         raise MalformedReportError("no event name")
-    fields = {key: value for key, value in wire.items() if key not in _ENVELOPE}
+    fields = wire
     if legacy:
+        fields = dict(wire)
         step = name.upper() if name.upper() in CALL_STEPS else None
         if step:
             kind = "call_status"
@@ -179,9 +210,9 @@ def understand(wire: dict[str, Any], zone: tzinfo) -> Report:
         if members or step:
             fields["members"] = members
         _ivr_of_v1(fields)
-    payload = _object(fields, KEYS, zone, 1)
-    if "members" in payload:
-        payload["members"] = members_of(fields["members"])
+    payload = _object(fields, zone, 1)
+    for key in _ENVELOPE:
+        payload.pop(key, None)
     return Report(
         type=kind,
         known=kind in _KNOWN,
@@ -192,7 +223,7 @@ def understand(wire: dict[str, Any], zone: tzinfo) -> Report:
     )
 
 
-_ENVELOPE = frozenset({"event", "action", "sn"})
+_ENVELOPE = ("event", "action", "sn")
 _KNOWN = frozenset(TYPES.values())
 
 
@@ -214,6 +245,14 @@ def _keep_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_constant(name: str) -> None:
     """Refuse NaN and Infinity, which are not JSON."""
     raise ValueError(name)
+
+
+# Ids such as 1571897930.5 may come unquoted and must not be rounded.
+_DECODER = json.JSONDecoder(parse_float=str, parse_constant=_refuse_constant)
+_JSON_SPACE = " \t\n\r"
+_DECODER_V1 = json.JSONDecoder(
+    object_pairs_hook=_keep_repeated, parse_float=str, parse_constant=_refuse_constant
+)
 
 
 def snake_case(name: str) -> str:
@@ -272,32 +311,40 @@ def members_of(value: object) -> list[dict[str, Any]]:
         MalformedReportError: more than any call can have.
     """
     members = [
-        {"kind": kind, **_object(party, MEMBER_KEYS, UTC, 2)}
+        _member(kind, party)
         for member in _items(value)
         for kind, parties in member.items()
         if kind in MEMBER_KINDS
         for party in _items(parties)
     ]
-    for member in members:
-        # Nothing of a member has parts (5.2); whoever relies on that may do so.
-        for key in [k for k, v in member.items() if isinstance(v, list | dict)]:
-            del member[key]
     if len(members) > MOST_MEMBERS:
         raise MalformedReportError("too many members")
     return members
 
 
-def _object(
-    fields: dict[str, Any], keys: dict[str, str], zone: tzinfo, depth: int
-) -> dict[str, Any]:
+def _member(kind: str, party: dict[str, Any]) -> dict[str, Any]:
+    """Return one party of a call.
+
+    Nothing of it has parts (5.2), so what has some is left out.
+    """
+    member: dict[str, Any] = {"kind": kind}
+    for wire_key, value in party.items():
+        key = MEMBER_KEYS.get(wire_key) or snake_case(wire_key) or "_"
+        if type(value) is str and key not in _SPECIAL:
+            member[key] = value or None
+        elif not isinstance(value, dict | list):
+            member[key] = _value(key, value, UTC, 2)
+    return member
+
+
+def _object(fields: dict[str, Any], zone: tzinfo, depth: int) -> dict[str, Any]:
     """Return an object with our keys and values."""
     result: dict[str, Any] = {}
     for wire_key, value in fields.items():
-        if (key := keys.get(wire_key)) is None:
-            key = _clean(snake_case(wire_key)) or "_"
-        if isinstance(value, str) and key not in _SPECIAL:
+        key = KEYS.get(wire_key) or snake_case(wire_key) or "_"
+        if type(value) is str and key not in _SPECIAL:
             # Nearly everything: a plain string.
-            result[key] = _clean(value) or None
+            result[key] = value or None
         else:
             result[key] = _value(key, value, zone, depth)
     return result
@@ -307,14 +354,16 @@ def _value(key: str, value: Any, zone: tzinfo, depth: int) -> Any:
     """Return one value in our shape; what does not fit its key stays as it came."""
     if depth >= DEEPEST_REPORT:
         raise MalformedReportError("nested too deeply")
+    if key == "members" and depth == 1:
+        return members_of(value)
     if isinstance(value, dict):
-        return _object(value, KEYS, zone, depth + 1)
+        return _object(value, zone, depth + 1)
     if isinstance(value, list):
         return [_value(key, item, zone, depth + 1) for item in value]
     if value is None or isinstance(value, bool):
         return value
     # On the wire everything is a string, but numbers have been seen (8.2).
-    plain = _clean(str(value))
+    plain = str(value)
     if key in INTEGERS and (number := plain.strip()).isascii() and number.isdecimal():
         return int(number) if len(number) < 10 else plain
     if key in TIMES and (moment := parse_time(plain.strip(), zone)):
@@ -324,14 +373,7 @@ def _value(key: str, value: Any, zone: tzinfo, depth: int) -> Any:
     return plain or None
 
 
-_SPECIAL = INTEGERS | TIMES | {"conference_name"}
-
-
-def _clean(value: str) -> str:
-    """Replace what databases and JSON writers stumble over."""
-    if value.isascii() and "\0" not in value:
-        return value
-    return _SURROGATE.sub("\ufffd", value).replace("\0", "\ufffd")
+_SPECIAL = INTEGERS | TIMES | {"conference_name", "members"}
 
 
 def _subject(payload: dict[str, Any]) -> Hashable:

@@ -1,0 +1,107 @@
+"""Find the channels by which the PBX knows the parties of a call."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .pbx.client import YeastarClient
+from .pbx.errors import RefusedError, TokenRejectedError
+from .pbx.inventory import running_calls
+from .pbx.models import text
+from .pbx.reports import MalformedReportError, members_of
+from .readings import members_of_call
+from .switchboard import Switchboard
+
+# event-CallStatus.html: these two are the caller's words.
+_CALLER = frozenset({"ALERT", "ANSWERED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Somebody in a call, and the channel by which to speak of him."""
+
+    kind: str
+    number: str | None
+    channel: str
+    calls: bool
+
+    @property
+    def on_trunk(self) -> bool:
+        """Tell whether this party is outside."""
+        return self.kind != "ext"
+
+
+async def parties_of_call(
+    client: YeastarClient, board: Switchboard, call_id: str
+) -> list[Party]:
+    """Return who takes part in a call, nobody if the PBX does not know it.
+
+    Raises:
+        PbxError: the PBX cannot be asked.
+    """
+    try:
+        members = await members_of_call(client, board, call_id)
+    except MalformedReportError:
+        members = None
+    return _parties(members or board.calls.members_of(call_id))
+
+
+async def calls_of_extension(
+    client: YeastarClient, board: Switchboard, extension: str
+) -> list[list[Party]]:
+    """Return the calls of an extension, each as who takes part.
+
+    Raises:
+        PbxError: the PBX cannot be asked.
+    """
+    try:
+        answer = await client.request("extension/query_call", {"number": extension})
+        found = [members_of(one.get("members")) for one in running_calls(answer)]
+    except TokenRejectedError:
+        raise
+    except RefusedError, MalformedReportError:
+        # Firmware before 2020-11-09 (7.3): what was reported has to do.
+        found = [
+            board.calls.members_of(call.call_id)
+            for call in board.calls.active
+            if extension in call.extensions
+        ]
+    calls = map(_parties, found)
+    return [
+        parties
+        for parties in calls
+        if any(p.kind == "ext" and p.number == extension for p in parties)
+    ]
+
+
+def party_to_transfer(parties: list[Party], extension: str | None) -> Party | None:
+    """Return the party whose channel hands a call over, None if there is none.
+
+    Which channel the PBX wants is not documented: that of the one who hands over, or
+    of the one who is handed over. A party on a trunk is right either way. In a call
+    within the house it is the one who hands over: the extension that was named, else
+    the one that was called.
+    """
+    for party in parties:
+        if party.on_trunk:
+            return party
+    if extension is not None:
+        return next((p for p in parties if p.number == extension), None)
+    return next((p for p in parties if not p.calls), None)
+
+
+def _parties(members: list[dict[str, Any]]) -> list[Party]:
+    """Return the members of a call that are there and can be spoken of, callers first.
+
+    Without the caller there is no call any more, so ending his part ends it for all.
+    """
+    found = []
+    for member in members:
+        status = text(member.get("member_status")).upper()
+        channel = text(member.get("channel_id"))
+        if status == "BYE" or not channel:
+            continue
+        kind = text(member.get("kind"))
+        calls = kind == "inbound" or status in _CALLER
+        number = text(member.get("number")) or None
+        found.append(Party(kind, number, channel, calls))
+    return sorted(found, key=lambda party: not party.calls)

@@ -1,0 +1,1 @@
+"""Random trouble for Home Assistant and a simulated PBX, and a judge afterwards."""

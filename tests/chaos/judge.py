@@ -1,0 +1,137 @@
+"""Compare what Home Assistant told and shows with what really happened."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from tests.simulator import Outcome, Readings, Simulator, Truth
+
+ORDER = ("ringing", "answered", "end")
+TERMINAL = ("ended", "missed", "failed")
+# extension/list (6.3) to what is shown.
+SHOWN = {
+    "registered": "idle",
+    "idle": "idle",
+    "ringing": "ringing",
+    "busy": "busy",
+    "hold": "on_hold",
+    "unavailable": "unregistered",
+}
+
+# A second until it is written, and the moment that writing takes.
+LAST_SECOND = 1.5
+
+type Told = list[Event[dict[str, Any]]]
+
+
+def wrong_calls(
+    pbx: Simulator, told: Told, crashes: Collection[float]
+) -> Iterator[str]:
+    """Yield what is wrong about the calls that were told.
+
+    What was told in the last second before a crash may be told again.
+    """
+    steps: dict[str, list[Event[dict[str, Any]]]] = {}
+    for event in told:
+        at = event.time_fired_timestamp
+        if event.data["serial"] != pbx.serial:
+            continue
+        events = steps.setdefault(event.data["call_id"], [])
+        last = events[-1].time_fired_timestamp if events else 0.0
+        if any(0 <= crash - last <= LAST_SECOND for crash in crashes if crash <= at):
+            # What came before the crash may have been forgotten with it.
+            if _kind(events[-1]) in (_kind(event), "end"):
+                events.pop()
+        events.append(event)
+    truths = {truth.callid: truth for truth in pbx.calls.finished}
+    recorded = {str(record["callid"]) for record in pbx.pbx.cdrs}
+    for call_id, events in steps.items():
+        truth = truths.get(call_id)
+        for problem in _wrong_steps(call_id, events):
+            yield f"{problem} (recorded: {call_id in recorded}, {truth})"
+        if truth is not None and (problem := _wrong_end(truth, events[-1], pbx)):
+            yield problem
+    for call_id, truth in truths.items():
+        if truth.outcome is Outcome.REFUSED or call_id in steps:
+            continue
+        if call_id in recorded and not _looks_like_a_phantom(truth):
+            yield f"{call_id} ({truth.outcome}) was never told"
+
+
+def _kind(event: Event[dict[str, Any]]) -> str:
+    """Return a step, all ends being one."""
+    kind: str = event.data["type"]
+    return "end" if kind in TERMINAL else kind
+
+
+def _wrong_steps(call_id: str, events: Told) -> Iterator[str]:
+    """Yield what is wrong about the order and number of a call's steps."""
+    types = [event.data["type"] for event in events]
+    kinds = [_kind(event) for event in events]
+    if sorted(set(kinds), key=ORDER.index) != kinds:
+        yield f"{call_id} was told as {types}"
+    elif kinds[-1] != "end":
+        yield f"{call_id} has no end: {types}"
+    for event in events:
+        if event.data["late"] and event.data["type"] not in TERMINAL:
+            yield f"{call_id} is late at {event.data['type']}"
+
+
+def _looks_like_a_phantom(truth: Truth) -> bool:
+    """Tell whether a call's record may be taken for one of a call that never was."""
+    seconds = int(truth.ended_at or 0) - int(truth.started_at)
+    return truth.answered_at is None and seconds <= 2
+
+
+def _wrong_end(
+    truth: Truth, event: Event[dict[str, Any]], pbx: Simulator
+) -> str | None:
+    """Return what is wrong about the end of a call, if the evidence was there."""
+    data = event.data
+    answered = truth.outcome is Outcome.ANSWERED
+    if (data["outcome"] == "answered") != answered and not _ambiguous(truth, pbx):
+        return f"{truth.callid} ended as {data['outcome']}, was {truth}"
+    if truth.callid in {str(record["callid"]) for record in pbx.pbx.cdrs}:
+        if data["direction"] != truth.direction:
+            return f"{truth.callid} is {data['direction']}, was {truth}"
+        if data["caller_number"] not in (truth.caller, None):
+            return f"{truth.callid} came from {data['caller_number']}, was {truth}"
+    return None
+
+
+def _ambiguous(truth: Truth, pbx: Simulator) -> bool:
+    """Tell whether a record alone cannot say if a person answered.
+
+    A group's number without the extension that took the call, and a machine that
+    counts as an answer, leave that open (5.3).
+    """
+    readings: Readings = pbx.readings
+    return bool(truth.path) or readings.failed_cdr.name == "NONE"
+
+
+def wrong_states(hass: HomeAssistant, pbx: Simulator) -> Iterator[str]:
+    """Yield what is shown and is not so."""
+    registry = er.async_get(hass)
+
+    def shown(domain: str, key: str) -> str | None:
+        entity_id = registry.async_get_entity_id(
+            domain, "yeastar", f"{pbx.serial}_{key}"
+        )
+        state = hass.states.get(entity_id) if entity_id else None
+        return state.state if state is not None else None
+
+    phones = pbx.pbx.phones()
+    for number, extension in pbx.pbx.extensions.items():
+        word = pbx.pbx.list_status(extension, phones).lower()
+        status = shown("sensor", f"extension_{number}_status")
+        if status != SHOWN[word]:
+            yield f"extension {number} is {word}, shown {status}"
+    if (connection := shown("binary_sensor", "connection")) != "on":
+        yield f"connection is {connection}"
+    if (active := shown("sensor", "active_calls")) != str(len(pbx.calls.live)):
+        yield f"{active} active calls, really {len(pbx.calls.live)}"
+    for number, queue in pbx.pbx.queues.items():
+        waiting = shown("sensor", f"queue_{number}_waiting_calls")
+        if waiting != str(len(queue.callers)):
+            yield f"{waiting} wait in {number}, really {len(queue.callers)}"

@@ -197,6 +197,7 @@ class Browser:
                 self.faults.append(f"{name}: {text}")
         self._pictures += 1
         await self.page.set_viewport_size({"width": width, "height": height})
+        await self.page.evaluate("window.scrollTo(0, 0)")
         await self.page.screenshot(
             path=PICTURES / f"{self._pictures:02} {name}.png", animations="disabled"
         )

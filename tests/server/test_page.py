@@ -194,6 +194,28 @@ async def build_an_automation(walk: Walk) -> None:
     await browser.page.keyboard.press("Escape")
 
 
+async def dial_from_the_tools(walk: Walk) -> None:
+    browser, pbx = walk.browser, walk.pbx
+    await browser.open("/config/developer-tools/action")
+    page = browser.page
+    await page.locator("ha-service-picker ha-picker-field").click()
+    await browser.search("yeastar dial")
+    await page.get_by_text("yeastar.dial").click()
+    rows = page.locator("ha-settings-row")
+    extension = rows.filter(has_text="Whose phone rings first")
+    await extension.locator("ha-picker-field").click()
+    await browser.search("1000")
+    await page.get_by_text("1000 Jayson").last.click()
+    number = rows.filter(has_text="Who is called")
+    await number.locator("input").fill("1002")
+    await browser.picture("dial")
+    await browser.press("Perform action")
+    await browser.see("call_id")
+    assert pbx.requests_of("call/dial")
+    for call in list(pbx.calls.live.values()):
+        await call.hang_up()
+
+
 async def answer_a_reauth(walk: Walk) -> None:
     browser, pbx = walk.browser, walk.pbx
     pbx.sessions.settings = replace(pbx.settings, password=NEW_PASSWORD)
@@ -280,6 +302,7 @@ async def delete_the_entry(walk: Walk) -> None:
 # What has to be among the integration's texts for a step to make sense.
 NEEDED = {
     build_an_automation: ("triggers", "call_missed"),
+    dial_from_the_tools: ("services", "dial"),
     answer_a_repair: ("issues", "certificate_changed"),
 }
 
@@ -304,6 +327,7 @@ async def test_a_user_finds_the_way_from_adding_a_pbx_to_deleting_it(
         build_an_automation,
         read_the_activity,
         look_at_the_dashboard,
+        dial_from_the_tools,
         answer_a_reauth,
         answer_a_repair,
         reconfigure,

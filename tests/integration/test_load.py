@@ -29,8 +29,8 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.aiohttp import MockRequest
 from tests.benchmark.house import new_entry, pbx_with
-from tests.conftest import WEBHOOK_ID, entry_data
-from tests.simulator import Fault, FunctionClock, Settings, Simulator
+from tests.conftest import WEBHOOK_ID, Wait, entry_data
+from tests.simulator import Fault, FunctionClock, Settings, Simulator, many_calls
 
 URL = f"/api/webhook/{WEBHOOK_ID}"
 A_SECOND = 200
@@ -377,3 +377,43 @@ async def test_nothing_large_holds_up_the_loop(
             assert await steps.longest("unloading") < LONGEST
     finally:
         gc.enable()
+
+
+async def test_the_calls_of_a_gap_hold_nobody_up(
+    hass: HomeAssistant,
+    http: None,
+    frozen: FrozenDateTimeFactory,
+    clock: FunctionClock,
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two thousand calls of which no report came are found and told."""
+    settings = Settings.with_extensions(PHONES, https=False)
+    async with Simulator(settings=settings, clock=clock) as pbx:
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            unique_id=pbx.serial,
+            data=entry_data(pbx, ssl=False, fingerprint=None),
+        )
+        entry.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await wait(10)
+        past = many_calls(
+            3, 2_000, spread=3_600, settings=settings, start=pbx.clock.now()
+        )
+        frozen.tick(3_700)
+        pbx.pbx.cdrs += [r for _, r in past.reports if r.get("event") == "NewCdr"]
+        told = async_capture_events(hass, "yeastar_call")
+        hass.loop.set_debug(False)
+        gc.collect()
+        gc.disable()
+        try:
+            steps = Steps(monkeypatch)
+            await wait(120, step=60)
+            # Here the PBX runs in the same loop, and makes the list in one step.
+            assert await steps.longest("2,000 calls of a gap") < LONGEST
+        finally:
+            gc.enable()
+        assert sum(event.data["late"] for event in told) > 1_500
+        await hass.config_entries.async_unload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)

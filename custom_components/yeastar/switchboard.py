@@ -83,7 +83,7 @@ class Switchboard:
         self.do_not_disturb: dict[str, bool | None] = {}
         self.settings_watched: set[str] = set()
         self.history = history
-        self.calls = CallTracker(self.directory, history.told)
+        self.calls = CallTracker(self.directory, history.told, history.begun)
         self.devices = Devices(hass, entry_id, serial)
         self.changed: Listeners[()] = Listeners()
         self.called: Listeners[Transition] = Listeners()

@@ -126,6 +126,16 @@ class Line:
             for step in self.calls.expire(due):
                 self.told.append(((due - START).total_seconds(), step.step, step.call))
 
+    def restart(self) -> None:
+        """Forget all calls but what was told of them."""
+        begun: dict[str, tuple[Call, bool]] = {}
+        over = {call.call_id for _, step, call in self.told if step in TERMINAL}
+        for _, step, call in self.told:
+            begun[call.call_id] = (call, step is Step.ANSWERED)
+        for call_id in over:
+            del begun[call_id]
+        self.calls = CallTracker(Numbers(), over, begun)
+
     def gone(self, when: float) -> None:
         self.wait(when)
         for step in self.calls.gone(CALL_ID, at(when)):

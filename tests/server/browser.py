@@ -26,7 +26,7 @@ CHROMIUM = ROOT / ".chromium/start"
 PICTURES = ROOT / "artifacts/page"
 
 # Milliseconds. A step takes about one second on a machine that has nothing else to do.
-PATIENCE = 20_000
+PATIENCE = 60_000
 WIDTH, HEIGHT = 1100, 800
 
 ARGUMENTS = [

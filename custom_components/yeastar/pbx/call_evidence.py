@@ -4,7 +4,7 @@ Reports may be repeated, reordered, delayed and lost, so nothing here counts the
 Each adds evidence about the legs of a call; what was proved stays proved.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,7 +92,28 @@ class Evidence:
     moved_at: datetime | None = None
     told_ringing: bool = False
     told_answered: bool = False
+    # Told before a restart, which took the legs with it.
+    resumed: bool = False
     reports: int = 0
+
+    def resume(
+        self,
+        *,
+        started_at: datetime | None,
+        extensions: Iterable[str],
+        answered: bool,
+        answered_at: datetime | None,
+        answered_by: str | None,
+    ) -> None:
+        """Take in what was told of the call before a restart."""
+        self.resumed = self.told_ringing = True
+        self.started_at = started_at
+        if started_at is not None:
+            self.opened_at = started_at
+        self.extensions = dict.fromkeys(extensions)
+        if answered:
+            self.told_answered = self.person = True
+            self.answered_at, self.answered_by = answered_at, answered_by
 
     def take_members(
         self, members: list[dict[str, Any]], now: datetime, *, complete: bool
@@ -241,6 +262,7 @@ class Evidence:
         """Tell whether this is nothing but a phantom CDR (5.3)."""
         return (
             not self.legs
+            and not self.resumed
             and self.failure is None
             and self.moved_at is None
             and all(record.phantom for record in self.records)

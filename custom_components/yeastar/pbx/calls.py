@@ -6,10 +6,11 @@ and here is decided what is told of it and when, for all calls of a PBX.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from .call_description import Call, Direction, Directory, Outcome, describe
@@ -93,15 +94,23 @@ class CallTracker:
         observed: how often the reports of calls have shown what.
     """
 
-    def __init__(self, directory: Directory, told: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        told: Container[str] = (),
+        begun: Mapping[str, tuple[Call, bool]] = MappingProxyType({}),
+    ) -> None:
         """Start with no calls.
 
         Args:
             directory: what is known of numbers.
             told: calls that were told to their end, also before this start.
+            begun: calls that were told and not to their end, also before this start,
+                each as it was told last and whether as answered.
         """
         self._directory = directory
         self._told = told
+        self._begun = begun
         self.observed: Counter[str] = Counter()
         self.last_opened: tuple[str, datetime] | None = None
         # In the order in which they were last heard of, the most silent one first.
@@ -122,7 +131,7 @@ class CallTracker:
             if call_id not in self._closing
         ]
         going_on.sort(key=lambda evidence: evidence.opened_at)
-        return [describe(evidence, self._directory) for evidence in going_on]
+        return [self._describe(evidence) for evidence in going_on]
 
     @property
     def active_count(self) -> int:
@@ -193,7 +202,7 @@ class CallTracker:
                 return []
             if len(self._open) >= MOST_OPEN:
                 transitions = self._close(next(iter(self._open.values())), now)
-            evidence = Evidence(call_id, opened_at=now, started_at=now, heard_at=now)
+            evidence = self._evidence(call_id, now, started_at=now)
             if report.type == "call_status":
                 self.last_opened = (call_id, now)
         match report.type:
@@ -216,7 +225,8 @@ class CallTracker:
     def adopt(self, call_id: str, members: list[dict[str, Any]], now: datetime) -> None:
         """Take in a call that the PBX says is running and of which nothing was told.
 
-        When it began to ring or was answered is not known, so neither will be told.
+        When it began to ring or was answered is not known, so neither will be told;
+        unless that was told before a restart.
         """
         self._notice(now)
         if call_id in self._open or call_id in self._finished or not members:
@@ -225,11 +235,12 @@ class CallTracker:
             return
         if len(self._open) >= MOST_OPEN or not 0 < len(call_id) <= LONGEST_ID:
             return
-        evidence = Evidence(call_id, opened_at=now, started_at=None, heard_at=now)
+        evidence = self._evidence(call_id, now, started_at=None)
         evidence.told_ringing = True
+        answered_at = evidence.answered_at
         evidence.take_members(members, now, complete=True)
         evidence.told_answered = evidence.person
-        evidence.answered_at = None
+        evidence.answered_at = answered_at
         if not evidence.hung_up:
             self._open[call_id] = evidence
 
@@ -298,6 +309,42 @@ class CallTracker:
                 return
             del self._finished[call_id]
 
+    def _evidence(
+        self, call_id: str, now: datetime, *, started_at: datetime | None
+    ) -> Evidence:
+        """Open a call, or go on with one that was told before a restart."""
+        evidence = Evidence(call_id, opened_at=now, started_at=started_at, heard_at=now)
+        if (begun := self._begun.get(call_id)) is not None:
+            call, answered = begun
+            evidence.resume(
+                started_at=call.started_at,
+                extensions=call.extensions,
+                answered=answered,
+                answered_at=call.answered_at,
+                answered_by=call.answered_by,
+            )
+        return evidence
+
+    def _describe(self, evidence: Evidence, ended_at: datetime | None = None) -> Call:
+        """Return what is known of a call, also from before a restart."""
+        call = describe(evidence, self._directory, ended_at)
+        begun = self._begun.get(evidence.call_id)
+        if not evidence.resumed or begun is None:
+            return call
+        before = begun[0]
+        # A call without a line may be one of which only the phones were heard again.
+        internal = call.direction is Direction.INTERNAL
+        return replace(
+            call,
+            direction=before.direction if internal else call.direction,
+            caller_number=call.caller_number or before.caller_number,
+            caller_name=call.caller_name or before.caller_name,
+            called_number=call.called_number or before.called_number,
+            did_number=call.did_number or before.did_number,
+            trunk=call.trunk or before.trunk,
+            path=call.path or before.path,
+        )
+
     def _tell(self, evidence: Evidence, now: datetime) -> list[Transition]:
         """Return the step that the evidence now allows and that was not told."""
         call_id = evidence.call_id
@@ -314,10 +361,10 @@ class CallTracker:
         if evidence.may_be_answered and len(talking := evidence.talking()) > 1:
             if any(evidence.is_callee(leg) for leg in talking):
                 evidence.told_answered = True
-                return [Transition(Step.ANSWERED, describe(evidence, self._directory))]
+                return [Transition(Step.ANSWERED, self._describe(evidence))]
         if evidence.may_ring and evidence.rings:
             evidence.told_ringing = True
-            return [Transition(Step.RINGING, describe(evidence, self._directory))]
+            return [Transition(Step.RINGING, self._describe(evidence))]
         return []
 
     def _close(self, evidence: Evidence, now: datetime) -> list[Transition]:
@@ -329,7 +376,7 @@ class CallTracker:
             return []
         self._finished[call_id] = now
         self.observed.update(observations(evidence))
-        call = describe(evidence, self._directory, evidence.ended_at or now)
+        call = self._describe(evidence, evidence.ended_at or now)
         return [Transition(step_of(call), call)]
 
 

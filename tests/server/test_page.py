@@ -39,6 +39,15 @@ class Walk:
         await row.get_by_role("button", name="Menu").first.click()
         await self.browser.page.get_by_role("menuitem", name=item).click()
 
+    async def until_loaded(self) -> None:
+        """Wait until the entry is set up; the page does not wait for that."""
+        async with asyncio.timeout(30):
+            while True:
+                (entry,) = await self.server.entries("yeastar")
+                if entry["state"] == "loaded":
+                    return
+                await asyncio.sleep(0.1)
+
     async def reload(self) -> None:
         """Reload the entry, so that nobody has to wait for what happens in minutes."""
         (entry,) = await self.server.entries("yeastar")
@@ -232,6 +241,7 @@ async def answer_a_reauth(walk: Walk) -> None:
     await browser.press("Submit")
     await browser.see("Re-authentication was successful")
     await browser.click("Close")
+    await walk.until_loaded()
 
 
 async def answer_a_repair(walk: Walk) -> None:
@@ -249,6 +259,7 @@ async def answer_a_repair(walk: Walk) -> None:
     await browser.see("The issue is repaired!")
     await browser.press("Finish")
     await browser.see("There are currently no repairs pending")
+    await walk.until_loaded()
 
 
 async def reconfigure(walk: Walk) -> None:
@@ -263,6 +274,7 @@ async def reconfigure(walk: Walk) -> None:
     await browser.press("Submit")
     await browser.see("Reconfiguration was successful")
     await browser.click("Close")
+    await walk.until_loaded()
 
 
 async def change_the_options(walk: Walk) -> None:
@@ -274,8 +286,7 @@ async def change_the_options(walk: Walk) -> None:
     await browser.press("Submit")
     await browser.see("Options successfully saved")
     await browser.press("Finish")
-    (entry,) = await walk.server.entries("yeastar")
-    assert entry["state"] == "loaded"
+    await walk.until_loaded()
 
 
 async def download_diagnostics(walk: Walk) -> None:

@@ -139,10 +139,11 @@ def whole_call(house: House, number: int) -> list[bytes]:
     return [house.body(report) for report in reports]
 
 
+REFUSED = "refused (another PBX)"
 KINDS = {
     "ExtensionStatus": extension_status,
     "CallStatus, 2 members": call_status_2,
     "CallStatus, 12 members": call_status_12,
     "NewCdr": new_cdr,
-    "refused (another PBX)": refused,
+    REFUSED: refused,
 }

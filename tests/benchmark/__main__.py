@@ -73,18 +73,20 @@ def main() -> int:
     else:
         print(f"{machine()}\n")
         print("\n\n".join(section.as_text() for section in sections))
-    broken = [
-        ratio
+    complaints = too_high(sections)
+    for complaint in complaints:
+        print(complaint, file=sys.stderr)
+    return 1 if complaints and options.check else 0
+
+
+def too_high(sections: list[Section]) -> list[str]:
+    """Return what is to be said of ratios above their limits."""
+    return [
+        f"{section.title}: {ratio.name}: {ratio.value:.2f} is above {ratio.limit:.2f}"
         for section in sections
         for ratio in section.ratios
         if ratio.limit is not None and ratio.value > ratio.limit
     ]
-    for ratio in broken:
-        print(
-            f"{ratio.name}: {ratio.value:.2f} is above {ratio.limit:.2f}",
-            file=sys.stderr,
-        )
-    return 1 if broken and options.check else 0
 
 
 if __name__ == "__main__":

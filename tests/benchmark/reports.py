@@ -19,9 +19,11 @@ from .traffic import KINDS, REFUSED, Turn
 MICROSECONDS = 1e6
 # Contract, section 9.
 TO_FLOOR, TO_SMALL = 1.5, 1.2
-NOISE = 1.15
+# Other tests may run at the same time.
+NOISE = 1.25
 BATCH = 40
-INSIDE_TO_BUS = dict.fromkeys(KINDS, 9.0)
+# Over HTTP, the goal is met. Without HTTP, this is what is had, with room for noise.
+INSIDE_TO_BUS = 5.0
 
 
 # By size and kind.
@@ -184,8 +186,7 @@ async def measured(
         if accepted:
             worst = max(one.median for one in to_bus)
             name = f"{kind}: until its event is on the bus, to the floor"
-            # Inside, there is nothing but the work; what is allowed is what is had.
-            limit = TO_FLOOR * NOISE if http else INSIDE_TO_BUS[kind]
+            limit = TO_FLOOR * NOISE if http else INSIDE_TO_BUS
             section.ratios.append(Ratio(name, worst, TO_FLOOR, limit))
         small_times, large_times = times[sizes[0], kind], times[large, kind]
         growth = _ratios(large_times.ours, small_times.ours).median

@@ -214,8 +214,16 @@ class HomeAssistantServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the server and leave nothing of it."""
+        """End the server and leave nothing of it.
+
+        Raises:
+            AssertionError: its event loop was made to wait for a disk or the like.
+        """
         await self._close()
+        if error is None:
+            # Home Assistant's own watch (block_async_io) names who did it.
+            lines = [line for line in self.log.splitlines() if "blocking call" in line]
+            assert not [line for line in lines if "yeastar" in line], lines
 
     async def start(self) -> None:
         """Start the server and wait until it has set up everything.

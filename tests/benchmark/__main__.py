@@ -17,8 +17,10 @@ SHORT_SIZES = [10, 1_000]
 
 async def measure(*, short: bool) -> list[Section]:
     """Return all sections."""
-    sections = []
-    async with houses_with(SHORT_SIZES if short else SIZES) as houses:
+    sizes = SHORT_SIZES if short else SIZES
+    # First, while there is little in memory for Python to look through.
+    sections = [await lifecycle.measured(sizes, rounds=1 if short else 5)]
+    async with houses_with(sizes) as houses:
         sources = reports.sources_of(houses)
         sections += [
             await reports.measured(
@@ -39,8 +41,6 @@ async def measure(*, short: bool) -> list[Section]:
                 houses[min(houses)], sources, rounds=8 if short else 30
             ),
         ]
-    sizes = SHORT_SIZES if short else SIZES
-    sections.append(await lifecycle.measured(sizes, rounds=1 if short else 5))
     sections.append(await memory.measured(sizes, calls=0 if short else 100_000))
     sections.append(await imports.measured(rounds=1 if short else 5))
     sections.append(await idle.measured(hours=2 if short else 24))

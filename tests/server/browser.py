@@ -125,6 +125,9 @@ class Browser:
         await self.page.locator("input[name=password]").fill(PASSWORD)
         await self.page.keyboard.press("Enter")
         await self.page.locator("home-assistant-main").wait_for()
+        # It goes to its overview in two steps; who goes elsewhere before the second
+        # one is taken back.
+        await self.arrive(r"/\w+/\w+$")
 
     def _console(self, message: ConsoleMessage) -> None:
         text = message.text

@@ -69,7 +69,13 @@ class CallHistory:
             missed = int(data["missed"]["count"])
             missed_on = date.fromisoformat(data["missed"]["day"])
             self.ids_are_times = data["ids_are_times"] is True
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             _LOGGER.warning(
                 "The file with the calls that were told is damaged (%s); calls from "
                 "before now will not be looked up",

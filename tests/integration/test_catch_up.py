@@ -416,6 +416,28 @@ async def test_a_log_that_cannot_be_read_costs_nothing_and_is_read_later(
             "last_call": None,
             "missed": {"count": 0, "day": "2026-03-02"},
         },
+        {
+            "calls": {
+                "checked_until": "2026-03-02T08:00:00+00:00",
+                "floor": "2026-03-02T08:00:00+00:00",
+                "told": {"1772442000.1": 1e300},
+            },
+            "last_call": None,
+            "begun": [],
+            "ids_are_times": False,
+            "missed": {"count": 0, "day": "2026-03-02"},
+        },
+        {
+            "calls": {
+                "checked_until": "2026-03-02T08:00:00+00:00",
+                "floor": "2026-03-02T08:00:00+00:00",
+                "told": {"1772442000.1": "1772442000"},
+            },
+            "last_call": None,
+            "begun": [],
+            "ids_are_times": False,
+            "missed": {"count": 0, "day": "2026-03-02"},
+        },
     ],
 )
 async def test_a_damaged_file_is_no_obstacle(
@@ -428,12 +450,14 @@ async def test_a_damaged_file_is_no_obstacle(
     told: list[Event[dict[str, Any]]],
     hass_storage: dict[str, Any],
     content: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     key = f"{DOMAIN}.{entry.entry_id}"
     hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": content}
     await missed(pbx, time_passes)
     await time_passes(MINUTE)
     await start(hass, entry, wait)
+    assert "is damaged" in caplog.text
     await wait(2 * MINUTE)
     assert told == []
     call = await missed(pbx, lambda seconds: wait(seconds, step=1))

@@ -40,6 +40,15 @@ def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 
 @pytest.fixture
+async def long_run(enable_event_loop_debug: None) -> None:
+    """Spare a test of very many turns the noting of where each of them was planned.
+
+    It is more than half of its time, and the short tests look at the same code.
+    """
+    asyncio.get_running_loop().set_debug(False)
+
+
+@pytest.fixture
 def frozen(freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
     """Stop the clock."""
     freezer.move_to(START)

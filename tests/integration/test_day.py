@@ -37,7 +37,7 @@ async def post(hass: HomeAssistant, report: dict[str, Any]) -> None:
     assert response.status == 200
 
 
-@pytest.mark.usefixtures("http", "socket_enabled")
+@pytest.mark.usefixtures("http", "socket_enabled", "long_run")
 async def test_a_day_ends_with_all_phones_idle_and_every_call_told_once(
     hass: HomeAssistant, clock: FunctionClock, frozen: FrozenDateTimeFactory
 ) -> None:

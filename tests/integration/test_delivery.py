@@ -1,5 +1,6 @@
 """Whether reports arrive is known: proven by them, disproven by readings."""
 
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.yeastar.const import DOMAIN
@@ -22,6 +23,7 @@ def issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
     return [i for i in ir.async_get(hass).issues.values() if i.domain == DOMAIN]
 
 
+@pytest.mark.usefixtures("long_run")
 async def test_a_quiet_pbx_is_not_accused(
     hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
 ) -> None:
@@ -65,6 +67,7 @@ async def test_a_change_that_was_not_reported_is_noticed_and_mended(
     assert issues(hass) == []
 
 
+@pytest.mark.usefixtures("long_run")
 async def test_lists_that_contradict_reports_do_not_become_a_login_storm(
     hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
 ) -> None:

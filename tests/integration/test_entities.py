@@ -312,6 +312,7 @@ async def test_an_answered_call_is_one_story(
     assert last.attributes["outcome"] == "answered"
 
 
+@pytest.mark.usefixtures("long_run")
 async def test_missed_calls_are_counted_until_midnight(
     hass: HomeAssistant,
     pbx: Simulator,

@@ -54,6 +54,7 @@ async def plain(socket_enabled: None, clock: FunctionClock) -> AsyncIterator[Sim
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("long_run")
 async def test_two_days_with_reboots_and_forgotten_sessions(
     hass: HomeAssistant, http: None, plain: Simulator, wait: Wait
 ) -> None:

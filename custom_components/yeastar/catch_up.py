@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
+from typing import Any
 
 from .pbx.call_log import (
     LONGEST_SPAN,
@@ -17,7 +18,7 @@ from .pbx.call_log import (
 from .pbx.call_records import record_of
 from .pbx.client import YeastarClient
 from .pbx.clock import PbxClock, began_by_id
-from .readings import running_call_ids
+from .readings import adopt, running_calls
 from .switchboard import Switchboard
 
 _LOGGER = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ async def _tell(
     told = board.history.told
     news = by_call(one for one in records if one["call_id"] not in told)
     earliest = told.earliest(now)
-    running: set[str] | None = None
+    running: dict[str, dict[str, Any]] | None = None
+    asked = False
     again = False
     for count, its_records in enumerate(news):
         if count % _AT_ONCE == _AT_ONCE - 1:
@@ -100,13 +102,17 @@ async def _tell(
         if call.ended_at is None or call.ended_at > now - _FRESH:
             again = True
             continue
-        if call.call_id in board.calls and call.call_id not in over:
-            if not board.calls.is_silent(call.call_id, now):
+        if call.call_id not in over:
+            known = call.call_id in board.calls
+            if known and not board.calls.is_silent(call.call_id, now):
                 continue
             # A part of a call that goes on has a record, too (5.3).
-            if running is None:
-                running = await running_call_ids(client)
-            if call.call_id in running:
+            if not asked:
+                asked, running = True, await running_calls(client)
+            if running is None and known:
+                continue
+            if running is not None and call.call_id in running:
+                adopt(board, [running[call.call_id]])
                 continue
         if call.call_id not in told:
             board.tell_found(

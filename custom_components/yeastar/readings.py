@@ -1,6 +1,6 @@
 """Read the PBX's lists into the picture of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 import logging
 from typing import Any
 
@@ -43,8 +43,9 @@ async def ask_about_silent_calls(
 ) -> list[str]:
     """Ask about calls of which nothing was heard for long, whether they still run.
 
-    Return those that do not. `call/query` lists no internal calls (6.6), and whether it knows one by its id
-    is not said; what it does not know is looked for at the call's extensions.
+    Return those that do not. `call/query` lists no internal calls (6.6), and whether
+    it knows one by its id is not said; what it does not know is looked for at the
+    call's extensions.
     """
     gone: list[str] = []
     for call_id in board.calls.silent(dt_util.utcnow())[:MOST_CALLS_ASKED]:
@@ -181,20 +182,21 @@ async def _read_extension_settings(client: YeastarClient, board: Switchboard) ->
 
 async def _read_calls(client: YeastarClient, board: Switchboard) -> None:
     """Find the calls of extensions that run already: at the start, after a gap."""
-    _adopt(board, await client.request("extension/query_call", {"number": "all"}))
+    answer = await client.request("extension/query_call", {"number": "all"})
+    adopt(board, inventory.running_calls(answer))
 
 
 async def _read_line_calls(client: YeastarClient, board: Switchboard) -> None:
     """Find the calls on trunks that no extension has part in: in IVRs and queues."""
     for direction in ("inbound", "outbound"):
-        _adopt(board, await client.request("call/query", {"type": direction}))
+        answer = await client.request("call/query", {"type": direction})
+        adopt(board, inventory.running_calls(answer))
 
 
-async def running_call_ids(client: YeastarClient) -> set[str]:
-    """Return the ids of all calls that go on.
+async def running_calls(client: YeastarClient) -> dict[str, dict[str, Any]] | None:
+    """Return all calls that go on by their ids, None if the PBX cannot list them.
 
     Raises:
-        RefusedError: the PBX cannot list them.
         PbxError: it cannot be asked now.
     """
     asked = (
@@ -202,23 +204,31 @@ async def running_call_ids(client: YeastarClient) -> set[str]:
         ("call/query", {"type": "inbound"}),
         ("call/query", {"type": "outbound"}),
     )
-    found: set[str] = set()
+    found: dict[str, dict[str, Any]] = {}
     for endpoint, parameters in asked:
         try:
             answer = await client.request(endpoint, parameters)
+        except TokenRejectedError:
+            raise
         except RefusedError as error:
             # How an empty list is said is not documented for `call/query` (6.6).
             if error.reason != "call_unknown":
-                raise
+                _LOGGER.debug("Listing the running calls was declined: %s", error)
+                return None
             continue
-        found |= {text(one.get("callid")) for one in inventory.running_calls(answer)}
+        for call in inventory.running_calls(answer):
+            found.setdefault(text(call.get("callid")), call)
     return found
 
 
-def _adopt(board: Switchboard, answer: dict[str, Any]) -> None:
-    """Take in the calls of an answer that are not known yet."""
+def adopt(board: Switchboard, running: Iterable[dict[str, Any]]) -> None:
+    """Take in those calls of an answer that are not known yet.
+
+    Raises:
+        MalformedReportError: one of them is odd.
+    """
     now = dt_util.utcnow()
-    for call in inventory.running_calls(answer):
+    for call in running:
         if call_id := text(call.get("callid")):
             board.calls.adopt(call_id, members_of(call.get("members")), now)
     board.handle([], now)

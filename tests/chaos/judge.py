@@ -30,7 +30,8 @@ def wrong_calls(
 ) -> Iterator[str]:
     """Yield what is wrong about the calls that were told.
 
-    What was told in the last second before a crash may be told again.
+    What was told in the last second before a crash may be told again, and a call that
+    the PBX has no record of cannot be ended then.
     """
     steps: dict[str, list[Event[dict[str, Any]]]] = {}
     for event in told:
@@ -38,9 +39,9 @@ def wrong_calls(
         if event.data["serial"] != pbx.serial:
             continue
         events = steps.setdefault(event.data["call_id"], [])
-        last = events[-1].time_fired_timestamp if events else 0.0
-        if any(0 <= crash - last <= LAST_SECOND for crash in crashes if crash <= at):
-            # What came before the crash may have been forgotten with it.
+        if events and _forgotten(
+            events[-1].time_fired_timestamp, [one for one in crashes if one <= at]
+        ):
             if _kind(events[-1]) in (_kind(event), "end"):
                 events.pop()
         events.append(event)
@@ -48,7 +49,11 @@ def wrong_calls(
     recorded = {str(record["callid"]) for record in pbx.pbx.cdrs}
     for call_id, events in steps.items():
         truth = truths.get(call_id)
-        for problem in _wrong_steps(call_id, events):
+        nowhere = call_id not in recorded or (
+            truth is not None and _looks_like_a_phantom(truth)
+        )
+        lost = nowhere and _forgotten(events[-1].time_fired_timestamp, crashes)
+        for problem in _wrong_steps(call_id, events, lost=lost):
             yield f"{problem} (recorded: {call_id in recorded}, {truth})"
         if truth is not None and (problem := _wrong_end(truth, events[-1], pbx)):
             yield problem
@@ -59,19 +64,27 @@ def wrong_calls(
             yield f"{call_id} ({truth.outcome}) was never told"
 
 
+def _forgotten(told_at: float, crashes: Collection[float]) -> bool:
+    """Tell whether what was told then may have been forgotten in a crash."""
+    return any(0 <= crash - told_at <= LAST_SECOND for crash in crashes)
+
+
 def _kind(event: Event[dict[str, Any]]) -> str:
     """Return a step, all ends being one."""
     kind: str = event.data["type"]
     return "end" if kind in TERMINAL else kind
 
 
-def _wrong_steps(call_id: str, events: Told) -> Iterator[str]:
-    """Yield what is wrong about the order and number of a call's steps."""
+def _wrong_steps(call_id: str, events: Told, *, lost: bool) -> Iterator[str]:
+    """Yield what is wrong about the order and number of a call's steps.
+
+    Of one that is `lost` the end cannot be known.
+    """
     types = [event.data["type"] for event in events]
     kinds = [_kind(event) for event in events]
     if sorted(set(kinds), key=ORDER.index) != kinds:
         yield f"{call_id} was told as {types}"
-    elif kinds[-1] != "end":
+    elif kinds[-1] != "end" and not lost:
         yield f"{call_id} has no end: {types}"
     for event in events:
         if event.data["late"] and event.data["type"] not in TERMINAL:

@@ -244,21 +244,12 @@ async def test_a_pbx_that_was_out_of_reach_tells_its_calls_afterwards(
     assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
 
 
-async def test_a_call_that_goes_on_is_not_ended_by_the_record_of_its_first_part(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    told: list[Event[dict[str, Any]]],
-) -> None:
-    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
-    await call.ring()
-    await call.answer()
-    await wait(20, step=5)
+def record_a_part(pbx: Simulator, callid: str) -> None:
+    """Write the record of a part of a call that goes on, as transfers do (5.3)."""
     pbx.pbx.cdrs.append(
         {
             **dict.fromkeys(("pincode", "recording", "srctrunkname"), ""),
-            "callid": call.callid,
+            "callid": callid,
             "timestart": pbx.pbx.local_text(),
             "callfrom": "0301234567",
             "callto": "1001",
@@ -271,12 +262,82 @@ async def test_a_call_that_goes_on_is_not_ended_by_the_record_of_its_first_part(
             "sn": pbx.serial,
         }
     )
+
+
+async def test_a_call_that_goes_on_is_not_ended_by_the_record_of_its_first_part(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    told: list[Event[dict[str, Any]]],
+) -> None:
+    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
+    await call.ring()
+    await call.answer()
+    await wait(20, step=5)
+    record_a_part(pbx, call.callid)
     await wait(3 * HOUR, step=MINUTE)
     assert [event.data["type"] for event in told] == ["ringing", "answered"]
     await call.hang_up()
     await wait(10, step=1)
     assert [event.data["type"] for event in told] == ["ringing", "answered", "ended"]
     assert told[-1].data["late"] is False
+
+
+async def test_an_unreported_call_that_goes_on_is_not_ended_by_a_record_either(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    told: list[Event[dict[str, Any]]],
+) -> None:
+    delivery = "sensor.yeastar_s100_event_delivery"
+    await wait(2 * MINUTE)
+    pbx.delivery.drop()
+    pbx.set_extension_status("1000", "Unregistered")
+    await wait(10 * MINUTE, step=10)
+    assert state(hass, delivery).state == "failing"
+    pbx.delivery.clear()
+    pbx.set_extension_status("1000", "Registered")
+    await wait(1, step=1)
+    assert state(hass, delivery).state == "working"
+    # Reports arrive again, so what was missed is looked up half a minute later. The
+    # reports of the next call do not.
+    pbx.delivery.drop()
+    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
+    await call.ring()
+    record_a_part(pbx, call.callid)
+    await wait(10, step=1)
+    await call.answer()
+    await wait(2 * MINUTE, step=1)
+    assert told == []
+    assert state(hass, "sensor.yeastar_s100_active_calls").state == "1"
+    await call.hang_up()
+    await wait(10 * MINUTE, step=10)
+    assert [event.data["type"] for event in told] == ["ended"]
+    assert told[-1].data["late"] is True
+    assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
+
+
+async def test_firmware_that_cannot_list_running_calls_has_a_call_log_nevertheless(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    time_passes: Pass,
+    told: list[Event[dict[str, Any]]],
+) -> None:
+    # `extension/query_call` came half a year after API 2.0.0 (7.3).
+    pbx.faults.add(
+        Fault.ERRNO, count=None, endpoint="extension/query_call", errno=10003
+    )
+    await wait(MINUTE)
+    await stop(hass, loaded)
+    call = await missed(pbx, time_passes)
+    await time_passes(MINUTE)
+    await start(hass, loaded, wait)
+    await wait(2 * MINUTE)
+    assert ids(told) == [call]
 
 
 async def test_a_call_whose_end_was_not_reported_ends_as_its_record_says(

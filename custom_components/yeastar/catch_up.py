@@ -39,8 +39,8 @@ async def catch_up(
     clock: PbxClock,
     now: datetime,
     over: Collection[str] = (),
-) -> bool:
-    """Tell what the call log has and nobody told; return whether to look again soon.
+) -> set[str]:
+    """Tell what the call log has and nobody told.
 
     Args:
         client: to read with; two requests for each day of the gap.
@@ -49,24 +49,28 @@ async def catch_up(
         now: the time.
         over: calls that are known not to go on, although their end was not heard.
 
+    Returns:
+        The ids of calls that ended only just: their reports, or more records of them,
+        may be on their way, so look again soon.
+
     Raises:
         PbxError: the log cannot be read; what was told until then stays told.
     """
     _note_what_ids_are(board, clock)
     clock = replace(clock, ids_are_times=board.history.ids_are_times)
     start = board.history.told.look_back_to(now)
-    again = False
+    fresh: set[str] = set()
     while start < now:
         end = min(start + LONGEST_SPAN, now)
         records = await read_call_log(
             client, clock, start - _UNCERTAIN, end + _UNCERTAIN
         )
-        again |= await _tell(client, board, records, now, over)
+        fresh |= await _tell(client, board, records, now, over)
         board.history.checked(end)
         # There is time for it here, and a power cut now would tell them all again.
         await board.history.async_save()
         start = end
-    return again
+    return fresh
 
 
 def _note_what_ids_are(board: Switchboard, clock: PbxClock) -> None:
@@ -85,14 +89,14 @@ async def _tell(
     records: list[CallLogRecord],
     now: datetime,
     over: Collection[str],
-) -> bool:
-    """Tell the calls that are over and not told; return whether some may follow."""
+) -> set[str]:
+    """Tell the calls that are over and not told; return those that ended only just."""
     told = board.history.told
     news = by_call(one for one in records if one["call_id"] not in told)
     earliest = told.earliest(now)
     running: dict[str, dict[str, Any]] | None = None
     asked = False
-    again = False
+    fresh: set[str] = set()
     for count, its_records in enumerate(news):
         if count % _AT_ONCE == _AT_ONCE - 1:
             await asyncio.sleep(0)
@@ -100,7 +104,7 @@ async def _tell(
         if call is None or call.started_at is None or call.started_at < earliest:
             continue
         if call.ended_at is None or call.ended_at > now - _FRESH:
-            again = True
+            fresh.add(call.call_id)
             continue
         if call.call_id not in over:
             known = call.call_id in board.calls
@@ -118,4 +122,4 @@ async def _tell(
             board.tell_found(
                 call, [record_of(one, ended_at(one)) for one in its_records]
             )
-    return again
+    return fresh

@@ -319,24 +319,33 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
 
     async def _close(self, gone: list[str]) -> None:
         """End calls whose end nobody reported, as the log has it if it has."""
+        fresh: set[str] = set()
         if self._catch_up:
-            await self._read_call_log(over=gone)
+            fresh = await self._read_call_log(over=gone)
         now = dt_util.utcnow()
         for call_id in gone:
+            if call_id in fresh:
+                # In half a minute its reports will have told how it ended, or the log.
+                continue
             self.switchboard.handle(self.switchboard.calls.gone(call_id, now), now)
 
-    async def _read_call_log(self, over: Collection[str] = ()) -> None:
+    async def _read_call_log(self, over: Collection[str] = ()) -> set[str]:
         """Tell the calls that nobody reported; a log that fails costs nothing else.
 
-        `over` are calls that the PBX just said do not go on.
+        `over` are calls that the PBX just said do not go on. Return the calls that
+        ended only just, and are to be looked for again.
         """
         now = dt_util.utcnow()
+        fresh: set[str] = set()
         again: float | None = None
         if not self._catch_up:
             self.history.skip_to(now)
         else:
             try:
-                if await catch_up(self.client, self.switchboard, self.clock, now, over):
+                fresh = await catch_up(
+                    self.client, self.switchboard, self.clock, now, over
+                )
+                if fresh:
                     again = LOG_FRESH
                 self.log_reads += 1
                 self.log_problem = None
@@ -353,6 +362,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self.plan.done(Poll.CALL_LOG, time.monotonic())
         if again is not None:
             self.plan.hasten(Poll.CALL_LOG, time.monotonic(), again)
+        return fresh
 
     async def _mend_delivery(self) -> None:
         """Say so, and open a new session: perhaps the PBX only forgot its target."""

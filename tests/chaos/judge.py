@@ -21,14 +21,16 @@ SHOWN = {
 
 # A second until it is written, and the moment that writing takes.
 LAST_SECOND = 1.5
+# Three seconds after the last sign, and what the play's seconds add to it.
+LONGEST_WAIT = 5.0
 
 type Told = list[Event[dict[str, Any]]]
 
 
 def wrong_calls(
-    pbx: Simulator, told: Told, crashes: Collection[float]
+    pbx: Simulator, told: Told, heard: Told, crashes: Collection[float]
 ) -> Iterator[str]:
-    """Yield what is wrong about the calls that were told.
+    """Yield what is wrong about the calls that were told, given what was heard.
 
     What was told in the last second before a crash may be told again, and a call that
     the PBX has no record of cannot be ended then.
@@ -55,7 +57,10 @@ def wrong_calls(
         lost = nowhere and _forgotten(events[-1].time_fired_timestamp, crashes)
         for problem in _wrong_steps(call_id, events, lost=lost):
             yield f"{problem} (recorded: {call_id in recorded}, {truth})"
-        if truth is not None and (problem := _wrong_end(truth, events[-1], pbx)):
+        if truth is None:
+            continue
+        of_it = [one for one in heard if one.data["payload"].get("call_id") == call_id]
+        if problem := _wrong_end(truth, events[-1], of_it, pbx):
             yield problem
     for call_id, truth in truths.items():
         if truth.outcome is Outcome.REFUSED or call_id in steps:
@@ -98,12 +103,14 @@ def _looks_like_a_phantom(truth: Truth) -> bool:
 
 
 def _wrong_end(
-    truth: Truth, event: Event[dict[str, Any]], pbx: Simulator
+    truth: Truth, event: Event[dict[str, Any]], heard: Told, pbx: Simulator
 ) -> str | None:
     """Return what is wrong about the end of a call, if the evidence was there."""
     data = event.data
     answered = truth.outcome is Outcome.ANSWERED
-    if (data["outcome"] == "answered") != answered and not _ambiguous(truth, pbx):
+    if (data["outcome"] == "answered") != answered and not (
+        _ambiguous(truth, pbx) or (answered and _unproven(event, heard))
+    ):
         return f"{truth.callid} ended as {data['outcome']}, was {truth}"
     if truth.callid in {str(record["callid"]) for record in pbx.pbx.cdrs}:
         if data["direction"] != truth.direction:
@@ -111,6 +118,30 @@ def _wrong_end(
         if data["caller_number"] not in (truth.caller, None):
             return f"{truth.callid} came from {data['caller_number']}, was {truth}"
     return None
+
+
+def _unproven(end: Event[dict[str, Any]], heard: Told) -> bool:
+    """Tell whether reports ended a call and none of them, until then, had an answer.
+
+    Those that had were lost, and who is to tell the end three seconds later cannot
+    wait for more. Nobody else may end a call without a look into the log.
+    """
+    at = end.time_fired_timestamp
+    before = [one for one in heard if one.time_fired_timestamp <= at]
+    if end.data["late"] or not before:
+        return False
+    if at - before[-1].time_fired_timestamp > LONGEST_WAIT:
+        return False
+    return not any(_has_an_answer(one.data["payload"]) for one in before)
+
+
+def _has_an_answer(payload: dict[str, Any]) -> bool:
+    """Tell whether a report shows that a call was answered by somebody who was called."""
+    return payload.get("status") == "ANSWERED" or any(
+        member["kind"] != "inbound"
+        and member.get("member_status") in ("ANSWER", "HOLD")
+        for member in payload.get("members", ())
+    )
 
 
 def _ambiguous(truth: Truth, pbx: Simulator) -> bool:

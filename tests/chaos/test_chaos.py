@@ -69,6 +69,7 @@ async def test_after_chaos_every_call_is_told_once_and_every_state_is_true(
     assert covered == size
     print(f"seed {seed}: {ROUNDS} rounds, {size} readings")
     told = async_capture_events(hass, "yeastar_call")
+    heard = async_capture_events(hass, "yeastar_event")
     count: Counter[str] = Counter()
     wrong: list[str] = []
     for number, reading in enumerate(readings):
@@ -96,7 +97,7 @@ async def test_after_chaos_every_call_is_told_once_and_every_state_is_true(
             await world.recover(RECOVERY)
             assert entry.state is ConfigEntryState.LOADED
             problems = [
-                *wrong_calls(pbx, told, world.crashes),
+                *wrong_calls(pbx, told, heard, world.crashes),
                 *wrong_states(hass, pbx),
                 *(["two requests at once"] if pbx.overlaps else []),
             ]

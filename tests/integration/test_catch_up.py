@@ -361,6 +361,34 @@ async def test_a_call_whose_end_was_not_reported_ends_as_its_record_says(
     assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
 
 
+async def test_a_call_that_is_asked_about_just_after_its_unreported_end_has_a_record_too(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    told: list[Event[dict[str, Any]]],
+) -> None:
+    await wait(2 * MINUTE)
+    polls = len(pbx.requests_of("trunk/list"))
+    while len(pbx.requests_of("trunk/list")) == polls:
+        await wait(1, step=1)
+    await wait(50, step=1)
+    call = await pbx.calls.internal("1000", "1001")
+    await call.ring()
+    await wait(1, step=1)
+    pbx.delivery.drop()
+    await call.answer()
+    # The PBX is asked 130 s after the ringing, which is 11 s after the end.
+    await wait(118, step=1)
+    await call.hang_up()
+    await wait(2 * MINUTE, step=1)
+    assert [event.data["type"] for event in told] == ["ringing", "ended"]
+    assert told[-1].data["outcome"] == "answered"
+    assert told[-1].data["answered_by"] == "1001"
+    assert told[-1].data["talk_seconds"] == 118
+    assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
+
+
 async def test_without_the_option_nothing_is_read_and_nothing_told(
     hass: HomeAssistant,
     pbx: Simulator,

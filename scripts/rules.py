@@ -83,7 +83,7 @@ USED_BY_CORE = {"already_configured"}
 PREFIXES = ("action_", "invalid_", "refused_", "setting_")
 # A file, perhaps with headings of it: README.md, "Options".
 PROOF = re.compile(
-    r"((?:tests|docs|translations|brand|pbx)/[\w/]*(?:\.\w+)?|\w+\.(?:py|md|json|toml))"
+    r"((?:tests|docs|translations|brand|pbx|delivery|media|switchboard|triggers)/[\w/]*(?:\.\w+)?|\w+\.(?:py|md|json|toml))"
     r'(?:, ((?:"[^"]+"(?: and )?)+))?'
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
@@ -381,7 +381,7 @@ def offers() -> Iterator[str]:
     """Check actions, triggers and conditions: fields, texts and icons."""
     texts, icons = english(), read_json(INTEGRATION / "icons.json")
     code = {
-        "services": "actions.py",
+        "services": "services.py",
         "triggers": "trigger.py",
         "conditions": "condition.py",
     }

@@ -8,12 +8,12 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.network import is_local
 
-from . import actions, notices
+from . import notices, services
 from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
+from .delivery.own_address import async_remove_own_address
 from .entity import async_remove_entities
-from .history import CallHistory, async_remove_history
-from .own_address import async_remove_own_address
+from .switchboard.history import CallHistory, async_remove_history
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -27,7 +27,7 @@ PLATFORMS = [
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions; they tell themselves if no PBX is there."""
-    actions.async_register(hass)
+    services.async_register(hass)
     return True
 
 

@@ -11,8 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .devices import EXTENSION, TRUNK
 from .entity import ExtensionEntity, PbxEntity, TrunkEntity, numerous
+from .switchboard.devices import EXTENSION, TRUNK
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0

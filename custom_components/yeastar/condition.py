@@ -13,10 +13,10 @@ from homeassistant.helpers.condition import (
     EntityStateConditionBase,
 )
 
-from .devices import EXTENSION, TRUNK
-from .pbx.delivery import Delivery
+from .delivery.watch import Delivery
 from .pbx.inventory import ExtensionStatus
-from .targets import entities_of_kind
+from .switchboard.devices import EXTENSION, TRUNK
+from .triggers.targets import entities_of_kind
 
 
 class _ExtensionCondition(EntityStateConditionBase):

@@ -51,7 +51,7 @@ from .const import (
     DOMAIN,
 )
 from .coordinator import LOGOUT_TIMEOUT, access_to, create_client
-from .event_target import (
+from .delivery.target import (
     BaseUrl,
     EventTargets,
     automatic_base_url,

@@ -26,7 +26,6 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .catch_up import catch_up
 from .const import (
     CONF_BASE_URL,
     CONF_CATCH_UP,
@@ -36,15 +35,15 @@ from .const import (
     HEARTBEAT_INTERVAL,
     MANUFACTURER,
 )
-from .event_target import EventTargets, automatic_base_url
-from .history import CallHistory
-from .listeners import PBX
+from .delivery.own_address import OwnAddress
+from .delivery.target import EventTargets, automatic_base_url
+from .delivery.watch import Delivery
+from .delivery.webhook import ReportReceiver
+from .media.library import SoundLibrary
 from .notices import OF_CONNECTION, Notice, Notices
-from .own_address import OwnAddress
 from .pbx import certificate
 from .pbx.client import Access, YeastarClient
 from .pbx.clock import PbxClock
-from .pbx.delivery import Delivery
 from .pbx.errors import (
     ApiTooOldError,
     CertificateChangedError,
@@ -56,12 +55,13 @@ from .pbx.errors import (
 from .pbx.models import Device
 from .pbx.reports import MalformedReportError, Report
 from .pbx.settings_writer import SettingsWriter
-from .poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
 from .problems import problem_key
-from .readings import ask_about_silent_calls, read
-from .sound_library import SoundLibrary
-from .switchboard import Switchboard
-from .webhook import ReportReceiver
+from .switchboard.board import Switchboard
+from .switchboard.catch_up import catch_up
+from .switchboard.history import CallHistory
+from .switchboard.listeners import PBX
+from .switchboard.poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
+from .switchboard.readers import ask_about_silent_calls, read
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from homeassistant.helpers.entity_platform import async_get_platforms
 
 from .const import DOMAIN
 from .coordinator import YeastarCoordinator
-from .devices import EXTENSION, QUEUE, TRUNK
-from .listeners import PBX, Key, extension_key, queue_key, trunk_key
-from .slices import in_slices
-from .switchboard import Switchboard
+from .switchboard.board import Switchboard
+from .switchboard.devices import EXTENSION, QUEUE, TRUNK
+from .switchboard.listeners import PBX, Key, extension_key, queue_key, trunk_key
+from .switchboard.slices import in_slices
 
 # One takes a twentieth of a millisecond.
 REMOVED_AT_ONCE: Final = 100

@@ -14,13 +14,13 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .call_data import as_dict
 from .const import CONF_DOOR_STATIONS
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .devices import EXTENSION, QUEUE
 from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity, numerous
-from .pbx.calls import Step, Transition
+from .pbx.calls.data import as_dict
+from .pbx.calls.tracker import Step, Transition
 from .pbx.inventory import ExtensionStatus
+from .switchboard.devices import EXTENSION, QUEUE
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0

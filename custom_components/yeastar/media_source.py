@@ -22,11 +22,11 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .media_items import MessageItem, RecordingItem, parse_day, parse_item
-from .media_view import MIME_TYPE, MediaView, find, loaded_entry
+from .media.library import Recording, is_plain
+from .media.names import MessageItem, RecordingItem, parse_day, parse_item
+from .media.view import MIME_TYPE, MediaView, find, loaded_entry
 from .pbx.errors import PbxError
 from .pbx.voicemail import Message
-from .sound_library import Recording, is_plain
 
 # Whether a day has recordings is only known after asking, so all are shown.
 DAYS: Final = 31

@@ -14,12 +14,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_time_change
 from homeassistant.util import dt as dt_util
 
-from .call_data import as_dict
 from .coordinator import YeastarConfigEntry
-from .devices import EXTENSION, QUEUE, TRUNK
+from .delivery.watch import Delivery
 from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity, numerous
-from .pbx.delivery import Delivery
+from .pbx.calls.data import as_dict
 from .pbx.inventory import ExtensionStatus, TrunkStatus
+from .switchboard.devices import EXTENSION, QUEUE, TRUNK
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0

@@ -10,10 +10,10 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .devices import EXTENSION
 from .entity import ExtensionEntity
 from .pbx.errors import PbxError, RefusedError
-from .poll_plan import Poll
+from .switchboard.devices import EXTENSION
+from .switchboard.poll_plan import Poll
 
 # Each change makes the PBX load its configuration anew.
 PARALLEL_UPDATES = 1

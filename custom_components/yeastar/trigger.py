@@ -46,7 +46,13 @@ from homeassistant.helpers.trigger import (
 )
 from homeassistant.helpers.typing import ConfigType
 
-from .call_filter import (
+from .const import CONF_MASK_NUMBERS, EVENT_CALL, EVENT_REPORT
+from .pbx.calls.tracker import TERMINAL, Direction, Outcome, Step
+from .pbx.inventory import ExtensionStatus
+from .switchboard.devices import EXTENSION, TRUNK
+from .switchboard.listeners import PBX, Key, extension_key, queue_key
+from .switchboard.mask import Mask
+from .triggers.call_filter import (
     CONF_DID_NUMBER,
     CONF_DIRECTION,
     CONF_INCLUDE_LATE,
@@ -58,14 +64,8 @@ from .call_filter import (
     CallFilter,
     Role,
 )
-from .const import CONF_MASK_NUMBERS, EVENT_CALL, EVENT_REPORT
-from .devices import EXTENSION, TRUNK
-from .keypad import Keypad
-from .listeners import PBX, Key, extension_key, queue_key
-from .pbx.calls import TERMINAL, Direction, Outcome, Step
-from .pbx.inventory import ExtensionStatus
-from .privacy import Mask
-from .targets import CallParties, entities_of_kind
+from .triggers.keys import Keypad
+from .triggers.targets import CallParties, entities_of_kind
 
 CONF_FROM: Final = "from"
 CONF_KEY: Final = "key"

@@ -248,7 +248,7 @@ BREAKS: dict[str, tuple[Break, str]] = {
     ),
     "actions: one that no code does": (
         in_text(to("services.yaml"), "\nhangup:", "\nhang:"),
-        "actions.py does not know hang",
+        "services.py does not know hang",
     ),
     "triggers: a choice without a text": (
         in_json(EN, "selector", "call_outcome", "options", "voicemail"),

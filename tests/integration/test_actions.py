@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.yeastar import actions
+from custom_components.yeastar import services
 from custom_components.yeastar.const import DOMAIN
 from custom_components.yeastar.pbx.errors import REASONS
 from homeassistant.core import HomeAssistant
@@ -24,7 +24,7 @@ from tests.simulator.settings import TRUNKS
 
 MINUTE = 60.0
 TEXTS = json.loads(
-    (Path(actions.__file__).parent / "translations/en.json").read_text()
+    (Path(services.__file__).parent / "translations/en.json").read_text()
 )["exceptions"]
 
 
@@ -617,7 +617,7 @@ async def test_with_two_pbxs_it_has_to_be_said_which(
 
 async def test_actions_are_there_without_a_pbx_and_say_so(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
-    assert set(hass.services.async_services()[DOMAIN]) == set(actions._HANDLERS)
+    assert set(hass.services.async_services()[DOMAIN]) == set(services._HANDLERS)
     with pytest.raises(ServiceValidationError):
         await hass.services.async_call(
             DOMAIN, "dial", {"extension": "1", "number": "2"}, blocking=True
@@ -656,7 +656,7 @@ async def test_no_number_gets_into_the_log_or_an_error(
 
 def test_every_text_of_a_refusal_has_its_reason() -> None:
     assert {key for key in TEXTS if key.startswith("refused_")} == {
-        *(f"refused_{reason}" for reason in actions._REFUSALS),
+        *(f"refused_{reason}" for reason in services._REFUSALS),
         "refused_refused",
     }
-    assert set(REASONS.values()) >= actions._REFUSALS
+    assert set(REASONS.values()) >= services._REFUSALS

@@ -14,8 +14,7 @@ import aiohttp
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.yeastar import media_view
-from custom_components.yeastar.pbx import read_ahead
+from custom_components.yeastar.media import read_ahead, view
 from homeassistant.components.media_player import BrowseError
 from homeassistant.components.media_source import (
     Unresolvable,
@@ -530,7 +529,7 @@ async def test_a_browser_that_stays_away_is_forgotten_at_last(
     async with ear.get(url) as response:
         heard = await response.content.readany()
         await settled()
-        await pass_by(media_view.LISTENER_PATIENCE + seconds, step=10)
+        await pass_by(view.LISTENER_PATIENCE + seconds, step=10)
         if patient:
             assert len(heard + await response.read()) == 50 * MIB
         else:
@@ -541,7 +540,7 @@ async def test_a_browser_that_stays_away_is_forgotten_at_last(
 async def test_there_is_room_for_so_many_listeners(
     pbx: Simulator, media: str, ear: Ear, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media_view, "MOST_LISTENERS", 2)
+    monkeypatch.setattr(view, "MOST_LISTENERS", 2)
     monkeypatch.setattr(read_ahead, "MOST_BUFFERED", 100 * MIB)
     pbx.settings = Settings(sound_size=50 * MIB)
     call_id = await inbound(pbx, wait)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.yeastar import own_address
 from custom_components.yeastar.const import DOMAIN
+from custom_components.yeastar.delivery import own_address
 from custom_components.yeastar.notices import FIXABLE, Notice
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -361,7 +361,7 @@ async def test_two_pbxs_have_notices_of_their_own(
 
 
 def test_every_notice_has_its_texts() -> None:
-    path = Path(own_address.__file__).parent / "translations/en.json"
+    path = Path(own_address.__file__).parents[1] / "translations/en.json"
     texts = json.loads(path.read_text())["issues"]
     assert set(texts) == set(Notice)
     for key, entry in texts.items():

@@ -13,9 +13,8 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import yaml
 
-from custom_components.yeastar.call_filter import NumberPatterns
 from custom_components.yeastar.condition import CONDITIONS
-from custom_components.yeastar.pbx.calls import (
+from custom_components.yeastar.pbx.calls.tracker import (
     Call,
     Direction,
     Outcome,
@@ -23,6 +22,7 @@ from custom_components.yeastar.pbx.calls import (
     Transition,
 )
 from custom_components.yeastar.trigger import TRIGGERS
+from custom_components.yeastar.triggers.call_filter import NumberPatterns
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import (
     area_registry as ar,

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from custom_components.yeastar.pbx import call_log
-from custom_components.yeastar.pbx.call_log import calls_of, read_call_log
+from custom_components.yeastar.pbx.calls import log as call_log
+from custom_components.yeastar.pbx.calls.log import calls_of, read_call_log
 from custom_components.yeastar.pbx.client import YeastarClient
 from custom_components.yeastar.pbx.clock import PbxClock
 from custom_components.yeastar.pbx.errors import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.yeastar.pbx.calls import (
+from custom_components.yeastar.pbx.calls.tracker import (
     TERMINAL,
     Call,
     CallTracker,

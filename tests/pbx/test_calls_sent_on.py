@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.yeastar.pbx.calls import Outcome
+from custom_components.yeastar.pbx.calls.tracker import Outcome
 
 from .test_calls import (
     ANSWERED_CALL,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from custom_components.yeastar.pbx import calls
-from custom_components.yeastar.pbx.calls import (
+from custom_components.yeastar.pbx.calls import tracker
+from custom_components.yeastar.pbx.calls.tracker import (
     REMEMBER,
     SILENT,
     CallTracker,
@@ -246,8 +246,8 @@ def size_of(tracker: CallTracker) -> int:
 def test_invented_calls_do_not_fill_the_memory(
     pbx: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "MOST_OPEN", 20)
-    monkeypatch.setattr(calls, "MOST_FINISHED", 30)
+    monkeypatch.setattr(tracker, "MOST_OPEN", 20)
+    monkeypatch.setattr(tracker, "MOST_FINISHED", 30)
     for number in range(200):
         pbx.status(0, *RINGING, call_id=str(number))
         assert size_of(pbx.calls) <= 20 + 31

@@ -9,7 +9,9 @@ import tracemalloc
 import aiohttp
 import pytest
 
-from custom_components.yeastar.pbx import files, read_ahead
+from custom_components.yeastar.media import read_ahead
+from custom_components.yeastar.media.read_ahead import ReadAhead
+from custom_components.yeastar.pbx import sounds
 from custom_components.yeastar.pbx.client import Access, YeastarClient
 from custom_components.yeastar.pbx.errors import (
     CannotConnectError,
@@ -22,7 +24,6 @@ from custom_components.yeastar.pbx.errors import (
     SlowListenerError,
 )
 from custom_components.yeastar.pbx.models import EventTarget
-from custom_components.yeastar.pbx.read_ahead import ReadAhead
 from tests.simulator import Fault, ManualClock, Readings, Settings, Simulator
 from tests.simulator.readings import BadDownload
 from tests.simulator.sound import Sound
@@ -55,7 +56,7 @@ class Bench:
     @contextlib.asynccontextmanager
     async def listening(self, name: str = NAME) -> AsyncIterator[ReadAhead]:
         ahead = ReadAhead(
-            lambda: self.client.open_file(files.recording(name)),
+            lambda: self.client.open_file(sounds.recording(name)),
             lambda: self.client.wanted,
         )
         task = asyncio.create_task(ahead.run())
@@ -251,7 +252,7 @@ async def test_half_a_file_is_not_taken_for_a_whole_one(
 async def test_a_file_that_comes_to_a_halt_lets_the_pbx_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(files, "SILENCE", 0.1)
+    monkeypatch.setattr(sounds, "SILENCE", 0.1)
     async with bench(sound_size=MIB) as one:
         one.pbx.faults.add(Fault.STALL, endpoint="recording/download")
         with pytest.raises(CannotConnectError, match="in time"):
@@ -396,7 +397,7 @@ async def test_a_size_that_cannot_be_is_unknown(head: bytes, size: int | None) -
     body = b"RIFF" + head + b"WAVE" + bytes(32)
     async with (
         client_of(body) as client,
-        client.open_file(files.recording(NAME)) as file,
+        client.open_file(sounds.recording(NAME)) as file,
     ):
         assert file.size == size
         assert b"".join([chunk async for chunk in file.chunks()]) == body
@@ -417,7 +418,7 @@ async def test_a_size_that_cannot_be_is_unknown(head: bytes, size: int | None) -
 async def test_what_only_calls_itself_sound_is_not_taken(body: bytes) -> None:
     async with client_of(body) as client:
         with pytest.raises(NotYeastarError):
-            async with client.open_file(files.recording(NAME)):
+            async with client.open_file(sounds.recording(NAME)):
                 pass
 
 
@@ -440,7 +441,7 @@ async def test_what_only_calls_itself_sound_is_not_taken(body: bytes) -> None:
     ],
 )
 def test_only_plain_names_of_sound_files_are_taken(name: str, good: bool) -> None:
-    assert files.is_file_name(name) is good
+    assert sounds.is_file_name(name) is good
 
 
 async def test_200_megabytes_need_less_than_20_of_memory() -> None:

@@ -41,8 +41,8 @@ from .errors import (
     WrongSchemeError,
     error_for,
 )
-from .files import HEAD, FileRequest, SoundFile, is_sound
 from .models import Device, EventTarget, text
+from .sounds import HEAD, FileRequest, SoundFile, is_sound
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ import hashlib
 import hmac
 from typing import Any
 
-from .files import FileRequest, is_file_name, voicemail
 from .models import records, text
+from .sounds import FileRequest, is_file_name, voicemail
 
 
 @dataclass(frozen=True, slots=True)

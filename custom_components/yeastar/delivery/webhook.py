@@ -15,9 +15,8 @@ from aiohttp.web import Request, Response
 from homeassistant.components import webhook
 from homeassistant.core import HomeAssistant, callback
 
-from . import log_privacy
-from .const import DOMAIN
-from .pbx.reports import (
+from ..const import DOMAIN
+from ..pbx.reports import (
     LARGEST_REPORT,
     MalformedReportError,
     Report,
@@ -26,6 +25,7 @@ from .pbx.reports import (
     serial_of,
     understand,
 )
+from . import log_filter
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class ReportReceiver:
     @callback
     def register(self, *, local_only: bool) -> None:
         """Open the webhook, or change whether it takes posts of local sources only."""
-        log_privacy.async_hide(self._hass, self._webhook_id)
+        log_filter.async_hide(self._hass, self._webhook_id)
         self.unregister()
         webhook.async_register(
             self._hass,

@@ -6,7 +6,7 @@ that a download of diagnostics answers the questions that a bug report would rai
 
 from collections.abc import Iterator
 
-from .call_evidence import Evidence
+from .evidence import Evidence
 
 
 def observations(evidence: Evidence) -> Iterator[str]:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .pbx.call_log import LONGEST_SPAN, CallLogRecord, calls_of, read_call_log
-from .pbx.calls import Call, Direction, Outcome
-from .pbx.client import YeastarClient
-from .pbx.clock import PbxClock
-from .pbx.inventory import number_end
-from .switchboard import Switchboard
+from ...switchboard.board import Switchboard
+from ..client import YeastarClient
+from ..clock import PbxClock
+from ..inventory import number_end
+from .log import LONGEST_SPAN, CallLogRecord, calls_of, read_call_log
+from .tracker import Call, Direction, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,14 +15,14 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import HomeAssistantView
 
-from .const import DOMAIN
-from .media_items import MediaItem, MessageItem, RecordingItem, parse_item
-from .pbx.errors import NoFileError, PbxError, RefusedError
-from .pbx.files import FileRequest
-from .pbx.read_ahead import ReadAhead
+from ..const import DOMAIN
+from ..pbx.errors import NoFileError, PbxError, RefusedError
+from ..pbx.sounds import FileRequest
+from .names import MediaItem, MessageItem, RecordingItem, parse_item
+from .read_ahead import ReadAhead
 
 if TYPE_CHECKING:
-    from .coordinator import YeastarConfigEntry
+    from ..coordinator import YeastarConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import logging
 from typing import Any
 
-from .pbx.call_log import (
+from ..pbx.calls.log import (
     LONGEST_SPAN,
     CallLogRecord,
     by_call,
@@ -15,11 +15,11 @@ from .pbx.call_log import (
     ended_at,
     read_call_log,
 )
-from .pbx.call_records import record_of
-from .pbx.client import YeastarClient
-from .pbx.clock import PbxClock, began_by_id
-from .readings import adopt, running_calls
-from .switchboard import Switchboard
+from ..pbx.calls.record import record_of
+from ..pbx.client import YeastarClient
+from ..pbx.clock import PbxClock, began_by_id
+from .board import Switchboard
+from .readers import adopt, running_calls
 
 _LOGGER = logging.getLogger(__name__)
 

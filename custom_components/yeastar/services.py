@@ -22,17 +22,22 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import async_get_config_entry
 from homeassistant.util import dt as dt_util
 
-from .call_control import Party, calls_of_extension, parties_of_call, party_to_transfer
-from .call_data import as_dict
-from .call_search import CallSearch, find_calls
 from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .devices import EXTENSION, QUEUE, TRUNK, identifier
 from .pbx import commands
-from .pbx.calls import Direction, Outcome
+from .pbx.calls.data import as_dict
+from .pbx.calls.parties import (
+    Party,
+    calls_of_extension,
+    parties_of_call,
+    party_to_transfer,
+)
+from .pbx.calls.search import CallSearch, find_calls
+from .pbx.calls.tracker import Direction, Outcome
 from .pbx.commands import AgentOperation
 from .pbx.errors import InvalidAuthError, PbxError, RefusedError
 from .problems import problem_key
+from .switchboard.devices import EXTENSION, QUEUE, TRUNK, identifier
 
 ATTR_AUTO_ANSWER: Final = "auto_answer"
 ATTR_CALL_ID: Final = "call_id"

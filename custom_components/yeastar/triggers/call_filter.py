@@ -6,9 +6,9 @@ from enum import StrEnum
 import re
 from typing import Any, Final
 
-from .listeners import PBX, Key, extension_key, queue_key
-from .pbx.calls import Direction
-from .pbx.inventory import number_end
+from ..pbx.calls.tracker import Direction
+from ..pbx.inventory import number_end
+from ..switchboard.listeners import PBX, Key, extension_key, queue_key
 
 CONF_DID_NUMBER: Final = "did_number"
 CONF_DIRECTION: Final = "direction"

@@ -13,11 +13,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from .call_description import Call, Direction, Directory, Outcome, describe
-from .call_evidence import SETTLE, Evidence
-from .call_records import CallRecord, record_of
+from ..reports import Report
+from .description import Call, Direction, Directory, Outcome, describe
+from .evidence import SETTLE, Evidence
 from .observations import observations
-from .reports import Report
+from .record import CallRecord, record_of
 
 __all__ = [
     "REMEMBER",

@@ -8,10 +8,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .call_data import as_dict, from_dict
-from .const import DOMAIN
-from .pbx.calls import TERMINAL, Call, Step, Transition
-from .pbx.told_calls import ToldCalls
+from ..const import DOMAIN
+from ..pbx.calls.data import as_dict, from_dict
+from ..pbx.calls.tracker import TERMINAL, Call, Step, Transition
+from .told_calls import ToldCalls
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .pbx.client import YeastarClient
-from .pbx.errors import RefusedError, TokenRejectedError
-from .pbx.inventory import running_calls
-from .pbx.models import text
-from .pbx.reports import MalformedReportError, members_of
-from .readings import members_of_call
-from .switchboard import Switchboard
+from ...switchboard.board import Switchboard
+from ...switchboard.readers import members_of_call
+from ..client import YeastarClient
+from ..errors import RefusedError, TokenRejectedError
+from ..inventory import running_calls
+from ..models import text
+from ..reports import MalformedReportError, members_of
 
 # event-CallStatus.html: these two are the caller's words.
 _CALLER = frozenset({"ALERT", "ANSWERED"})

@@ -7,7 +7,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
-from .const import DOMAIN, MANUFACTURER
+from ..const import DOMAIN, MANUFACTURER
 from .slices import in_slices
 
 EXTENSION: Final = "extension"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from homeassistant.core import HomeAssistant, callback
 
-from .pbx.models import EventTarget
+from ..pbx.models import EventTarget
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}

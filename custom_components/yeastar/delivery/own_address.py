@@ -7,8 +7,8 @@ from typing import TypedDict
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
 
-from .const import DOMAIN
-from .event_target import BaseUrl
+from ..const import DOMAIN
+from .target import BaseUrl
 
 _VERSION = 1
 

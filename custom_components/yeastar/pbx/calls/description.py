@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from .call_evidence import Evidence
-from .call_records import CallRecord
+from .evidence import Evidence
+from .record import CallRecord
 
 
 class Direction(StrEnum):

@@ -6,13 +6,13 @@ from typing import Any
 
 from homeassistant.util import dt as dt_util
 
-from .pbx import inventory
-from .pbx.client import YeastarClient
-from .pbx.errors import RefusedError, TokenRejectedError
-from .pbx.models import text
-from .pbx.reports import MalformedReportError, members_of
+from ..pbx import inventory
+from ..pbx.client import YeastarClient
+from ..pbx.errors import RefusedError, TokenRejectedError
+from ..pbx.models import text
+from ..pbx.reports import MalformedReportError, members_of
+from .board import Switchboard
 from .poll_plan import Poll
-from .switchboard import Switchboard
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from .sound_library import is_plain
+from .library import is_plain
 
 _RECORDING: Final = "recording"
 _VOICEMAIL: Final = "voicemail"

@@ -9,9 +9,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.target import TargetEntityChangeTracker, TargetSelection
 
-from .const import DOMAIN
-from .devices import EXTENSION, QUEUE
-from .listeners import PBX, Key, extension_key, queue_key
+from ..const import DOMAIN
+from ..switchboard.devices import EXTENSION, QUEUE
+from ..switchboard.listeners import PBX, Key, extension_key, queue_key
 
 _CALL = "call"
 _KEYS: Mapping[str, Callable[[str], Key]] = {

@@ -9,14 +9,14 @@ from typing import Final
 
 from homeassistant.util import dt as dt_util
 
-from .pbx.call_log import LONGEST_SPAN, CallLogRecord, calls_of, read_call_log
-from .pbx.calls import Call
-from .pbx.client import YeastarClient
-from .pbx.clock import PbxClock
-from .pbx.errors import RefusedError
-from .pbx.files import FileRequest, is_file_name, recording
-from .pbx.voicemail import Message, messages
-from .switchboard import Switchboard
+from ..pbx.calls.log import LONGEST_SPAN, CallLogRecord, calls_of, read_call_log
+from ..pbx.calls.tracker import Call
+from ..pbx.client import YeastarClient
+from ..pbx.clock import PbxClock
+from ..pbx.errors import RefusedError
+from ..pbx.sounds import FileRequest, is_file_name, recording
+from ..pbx.voicemail import Message, messages
+from ..switchboard.board import Switchboard
 
 # Seconds. Somebody who looks around asks for the same day several times, and each
 # time the PBX would have to write its records into a file.

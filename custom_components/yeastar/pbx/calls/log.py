@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 import io
 from typing import Any
 
-from .call_description import Call, Directory, describe
-from .call_evidence import Evidence
-from .call_records import record_of
-from .calls import LONGEST_ID
-from .client import YeastarClient
-from .clock import PbxClock
-from .errors import NoFileError, NotYeastarError, RefusedError
-from .models import text
-from .reports import MalformedReportError, understand
+from ..client import YeastarClient
+from ..clock import PbxClock
+from ..errors import NoFileError, NotYeastarError, RefusedError
+from ..models import text
+from ..reports import MalformedReportError, understand
+from .description import Call, Directory, describe
+from .evidence import Evidence
+from .record import record_of
+from .tracker import LONGEST_ID
 
 # One day of a busy PBX is some thousand records of 200 bytes.
 LONGEST_SPAN = timedelta(days=1)

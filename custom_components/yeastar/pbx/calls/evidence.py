@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from .call_records import CallRecord, text_of
-from .reports import MOST_MEMBERS
+from ..reports import MOST_MEMBERS
+from .record import CallRecord, text_of
 
 # Contract: how long to wait for the other half of an end (hang-ups and CDR).
 SETTLE = timedelta(seconds=3)

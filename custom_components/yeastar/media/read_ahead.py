@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
-from .errors import CannotConnectError, PbxError, SlowListenerError
-from .files import SoundFile
+from ..pbx.errors import CannotConnectError, PbxError, SlowListenerError
+from ..pbx.sounds import SoundFile
 
 # Four minutes of a telephone's sound, uncompressed.
 MOST_BUFFERED: Final = 4 * 1024 * 1024

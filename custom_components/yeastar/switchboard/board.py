@@ -10,15 +10,19 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_at
 from homeassistant.util import dt as dt_util
 
-from .call_data import as_dict
-from .const import DOMAIN, EVENT_CALL, EVENT_REPORT
-from .devices import EXTENSION, QUEUE, TRUNK, Devices
-from .history import CallHistory
-from .listeners import PBX, Key, Listeners, extension_key, queue_key, trunk_key
-from .pbx.call_records import CallRecord
-from .pbx.calls import TERMINAL, Call, CallTracker, Direction, Outcome, Transition
-from .pbx.delivery import DeliveryWatch
-from .pbx.inventory import (
+from ..const import DOMAIN, EVENT_CALL, EVENT_REPORT
+from ..delivery.watch import DeliveryWatch
+from ..pbx.calls.data import as_dict
+from ..pbx.calls.record import CallRecord
+from ..pbx.calls.tracker import (
+    TERMINAL,
+    Call,
+    CallTracker,
+    Direction,
+    Outcome,
+    Transition,
+)
+from ..pbx.inventory import (
     Directory,
     Extension,
     ExtensionStatus,
@@ -26,9 +30,12 @@ from .pbx.inventory import (
     Trunk,
     extension_status,
 )
-from .pbx.reports import Report
+from ..pbx.reports import Report
+from .devices import EXTENSION, QUEUE, TRUNK, Devices
+from .history import CallHistory
+from .listeners import PBX, Key, Listeners, extension_key, queue_key, trunk_key
+from .mask import Mask
 from .poll_plan import Poll
-from .privacy import Mask
 from .slices import in_slices
 
 # A phone goes free a moment after its call; only then is a look worth it.

@@ -101,5 +101,5 @@ class TrunkConnectionSensor(TrunkEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool | None:
         """Return whether the trunk works."""
-        trunk = self._board.trunks.get(self._name)
+        trunk = self._board.picture.trunks.get(self._name)
         return trunk.connected if trunk else None

@@ -41,6 +41,7 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util.ssl import get_default_context
 
+from .connection import LOGOUT_TIMEOUT, access_to, create_client
 from .const import (
     CONF_BASE_URL,
     CONF_CATCH_UP,
@@ -50,7 +51,6 @@ from .const import (
     DEFAULT_PORT,
     DOMAIN,
 )
-from .coordinator import LOGOUT_TIMEOUT, access_to, create_client
 from .delivery.target import (
     BaseUrl,
     EventTargets,
@@ -58,7 +58,7 @@ from .delivery.target import (
     is_host,
     speaks_only_https,
 )
-from .pbx import certificate
+from .pbx import certificate, queries
 from .pbx.certificate import Certificate
 from .pbx.client import Access
 from .pbx.errors import LockedOutError, PbxError
@@ -276,7 +276,7 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             access,
         )
         try:
-            device = await client.device()
+            device = await queries.device(client)
         except LockedOutError as error:
             shared.locked_until = access.locked_until
             return {"base": problem_key(error)}

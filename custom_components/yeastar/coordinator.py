@@ -1,7 +1,6 @@
 """Stay logged in: heartbeat, silent login, event target, retry with patience."""
 
 import asyncio
-from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 import logging
 import math
@@ -9,23 +8,15 @@ import time
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import (
-    CONF_HOST,
-    CONF_PASSWORD,
-    CONF_PORT,
-    CONF_SSL,
-    CONF_USERNAME,
-    CONF_WEBHOOK_ID,
-)
+from homeassistant.const import CONF_HOST, CONF_PORT, CONF_WEBHOOK_ID
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 
+from .connection import LOGOUT_TIMEOUT, access_to, create_client
 from .const import (
     CONF_BASE_URL,
     CONF_CATCH_UP,
@@ -41,8 +32,7 @@ from .delivery.watch import Delivery
 from .delivery.webhook import ReportReceiver
 from .media.library import SoundLibrary
 from .notices import OF_CONNECTION, Notice, Notices
-from .pbx import certificate
-from .pbx.client import Access, YeastarClient
+from .pbx import certificate, queries
 from .pbx.clock import PbxClock
 from .pbx.errors import (
     ApiTooOldError,
@@ -53,41 +43,26 @@ from .pbx.errors import (
     PbxError,
 )
 from .pbx.models import Device
-from .pbx.reports import MalformedReportError, Report
+from .pbx.reports import Report
 from .pbx.settings_writer import SettingsWriter
 from .problems import problem_key
 from .switchboard.board import Switchboard
-from .switchboard.catch_up import catch_up
+from .switchboard.catch_up import LOOK_AGAIN_IN, CatchUp
 from .switchboard.history import CallHistory
 from .switchboard.listeners import PBX
 from .switchboard.poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
-from .switchboard.readers import ask_about_silent_calls, read
+from .switchboard.readers import read
 
 _LOGGER = logging.getLogger(__name__)
 
 TICK: Final = 60.0
 # A PBX takes some minutes to start; asking a closed port costs nobody anything.
 RETRY_DELAYS: Final = (10.0, 20.0, 40.0, 60.0)
-LOGOUT_TIMEOUT: Final = 5
-# How soon the call log is read again: when it could not be read, or is all there is
-# because no reports arrive; when a call had ended only just; when reports arrive anew.
-LOG_AGAIN: Final = 5 * MINUTE
-LOG_FRESH: Final = 30.0
 # The report method that brings nothing here, and how often to look if it was changed.
 TCP: Final = "TCP"
 METHOD_INTERVAL: Final = 10 * MINUTE
 
 type YeastarConfigEntry = ConfigEntry[YeastarCoordinator]
-
-# By host: a lock-out outlives the attempt that found out, and a form that somebody
-# fills in must not talk to the PBX while the coordinator does.
-_ACCESS: HassKey[dict[str, Access]] = HassKey("yeastar_access")
-
-
-@callback
-def access_to(hass: HomeAssistant, host: str) -> Access:
-    """Return what all clients of the PBX at this host share."""
-    return hass.data.setdefault(_ACCESS, {}).setdefault(host, Access())
 
 
 class YeastarCoordinator(DataUpdateCoordinator[Device]):
@@ -102,8 +77,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         switchboard: what is known of it.
         receiver: hears what it says by itself.
         clock: of the PBX.
-        log_reads: how often the call log was read.
-        log_problem: why it could not be read the last time, None if it could.
+        catch_up: finds the calls whose reports were lost.
         library: what there is to hear of it.
         settings: changes those of its extensions.
     """
@@ -134,9 +108,6 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         )
         self.plan = PollPlan()
         self.history = history
-        self.log_reads = 0
-        self.log_problem: str | None = None
-        self._catch_up = entry.options.get(CONF_CATCH_UP, True)
         self.switchboard = Switchboard(
             hass,
             entry_id=entry.entry_id,
@@ -145,6 +116,13 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             history=history,
             want=self.want,
         )
+        self.catch_up = CatchUp(
+            self.client,
+            self.switchboard,
+            lambda: self.clock,
+            self.plan,
+            enabled=entry.options.get(CONF_CATCH_UP, True),
+        )
         self.receiver = ReportReceiver(
             hass,
             webhook_id=entry.data[CONF_WEBHOOK_ID],
@@ -152,7 +130,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             accept=self._take_report,
             zone=lambda: self.clock.zone,
         )
-        self.settings = SettingsWriter(self.client, lambda: time.monotonic())
+        self.settings = SettingsWriter(self.client, time.monotonic)
         self.clock = PbxClock(dt_util.get_default_time_zone())
         self.library = SoundLibrary(
             self.client,
@@ -303,7 +281,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             if poll is Poll.DEVICE:
                 device = await self._read_device()
             elif poll is Poll.CALL_LOG:
-                await self._read_call_log()
+                await self.catch_up.read_log()
                 continue
             else:
                 await read(poll, self.client, self.switchboard)
@@ -311,58 +289,10 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         if not first:
             # At set-up this has to wait until the platforms are there.
             await self.switchboard.devices.follow()
-        if gone := await ask_about_silent_calls(self.client, self.switchboard):
-            await self._close(gone)
+        await self.catch_up.end_silent_calls()
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
             await self._mend_delivery()
         return device
-
-    async def _close(self, gone: list[str]) -> None:
-        """End calls whose end nobody reported, as the log has it if it has."""
-        fresh: set[str] = set()
-        if self._catch_up:
-            fresh = await self._read_call_log(over=gone)
-        now = dt_util.utcnow()
-        for call_id in gone:
-            if call_id in fresh:
-                # In half a minute its reports will have told how it ended, or the log.
-                continue
-            self.switchboard.handle(self.switchboard.calls.gone(call_id, now), now)
-
-    async def _read_call_log(self, over: Collection[str] = ()) -> set[str]:
-        """Tell the calls that nobody reported; a log that fails costs nothing else.
-
-        `over` are calls that the PBX just said do not go on. Return the calls that
-        ended only just, and are to be looked for again.
-        """
-        now = dt_util.utcnow()
-        fresh: set[str] = set()
-        again: float | None = None
-        if not self._catch_up:
-            self.history.skip_to(now)
-        else:
-            try:
-                fresh = await catch_up(
-                    self.client, self.switchboard, self.clock, now, over
-                )
-                if fresh:
-                    again = LOG_FRESH
-                self.log_reads += 1
-                self.log_problem = None
-            except InvalidAuthError:
-                raise
-            except (PbxError, MalformedReportError) as error:
-                _LOGGER.debug("The call log could not be read: %s", error)
-                self.log_problem = f"{type(error).__name__}: {error}"
-                again = LOG_AGAIN
-        if again is None:
-            self.switchboard.end_forgotten()
-        if self.switchboard.delivery.state is Delivery.FAILING:
-            again = LOG_AGAIN
-        self.plan.done(Poll.CALL_LOG, time.monotonic())
-        if again is not None:
-            self.plan.hasten(Poll.CALL_LOG, time.monotonic(), again)
-        return fresh
 
     async def _mend_delivery(self) -> None:
         """Say so, and open a new session: perhaps the PBX only forgot its target."""
@@ -390,7 +320,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
 
     async def _read_device(self) -> Device:
         """Read what the PBX is, and make sure that it is ours."""
-        device = await self.client.device()
+        device = await queries.device(self.client)
         if device.serial != self.serial:
             raise UpdateFailed(
                 translation_domain=DOMAIN, translation_key="wrong_device"
@@ -509,7 +439,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             self.notices.hide(Notice.EVENTS_OVER_TCP)
         if failing:
             self.notices.hide(Notice.DELIVERY_FAILING, Notice.ADDRESS_LOST)
-            self.want(Poll.CALL_LOG, LOG_FRESH)
+            self.want(Poll.CALL_LOG, LOOK_AGAIN_IN)
         if report.type == "boot_up":
             # Its sessions died with it (protocol 2.3): find out now.
             self.check_now()
@@ -529,24 +459,3 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 await self.client.logout()
         except TimeoutError:
             _LOGGER.debug("No time to log out")
-
-
-def create_client(
-    hass: HomeAssistant,
-    data: Any,
-    target: Callable[[str | None], Any],
-    access: Access | None = None,
-) -> YeastarClient:
-    """Return a client for what an entry's data or a form say."""
-    return YeastarClient(
-        async_get_clientsession(hass),
-        host=data[CONF_HOST],
-        port=data[CONF_PORT],
-        use_ssl=data[CONF_SSL],
-        username=data[CONF_USERNAME],
-        password=data[CONF_PASSWORD],
-        fingerprint=data.get(CONF_FINGERPRINT),
-        target=target,
-        access=access,
-        clock=lambda: time.monotonic(),
-    )

@@ -79,8 +79,8 @@ async def async_get_config_entry_diagnostics(
                 "checked_until": history.told.checked_until.isoformat(),
                 "told_remembered": len(history.told),
                 "ids_are_times": history.ids_are_times,
-                "reads": coordinator.log_reads,
-                "last_problem": coordinator.log_problem,
+                "reads": coordinator.catch_up.log_reads,
+                "last_problem": coordinator.catch_up.log_problem,
             },
         },
         "objects": {
@@ -88,7 +88,7 @@ async def async_get_config_entry_diagnostics(
                 Counter(str(e.status) for e in board.directory.extensions.values())
             ),
             "trunks": dict(
-                Counter(f"{t.kind}: {t.detail}" for t in board.trunks.values())
+                Counter(f"{t.kind}: {t.detail}" for t in board.picture.trunks.values())
             ),
             "queues": len(board.directory.queues),
             "ivrs": len(board.directory.ivrs),

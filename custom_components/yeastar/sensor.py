@@ -195,9 +195,9 @@ class UnreadVoicemailsSensor(ExtensionEntity, SensorEntity):
     @override
     def native_value(self) -> int | None:
         """Return the number of unread messages."""
-        if self._board.voicemails is None:
+        if self._board.picture.voicemails is None:
             return None
-        return self._board.voicemails.get(self._number, 0)
+        return self._board.picture.voicemails.get(self._number, 0)
 
 
 class TrunkStatusSensor(TrunkEntity, SensorEntity):
@@ -212,14 +212,14 @@ class TrunkStatusSensor(TrunkEntity, SensorEntity):
     @override
     def native_value(self) -> str | None:
         """Return the status."""
-        trunk = self._board.trunks.get(self._name)
+        trunk = self._board.picture.trunks.get(self._name)
         return trunk.status if trunk else None
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
         """Return the PBX's own word for it."""
-        trunk = self._board.trunks.get(self._name)
+        trunk = self._board.picture.trunks.get(self._name)
         return {"detail": trunk.detail} if trunk else None
 
 

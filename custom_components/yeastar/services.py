@@ -246,7 +246,7 @@ class Order:
             ServiceValidationError: it has none like this.
         """
         found = self._named(ATTR_TRUNK, TRUNK)
-        if found not in self.board.trunks:
+        if found not in self.board.picture.trunks:
             raise _invalid("trunk_unknown")
         return found
 
@@ -331,7 +331,7 @@ async def _hang_up(order: Order) -> ServiceResponse:
     """End a call, or all calls of an extension."""
     call_id, extension = _call_or_extension(order)
     if extension is not None:
-        calls = await calls_of_extension(order.client, order.board, extension)
+        calls = await calls_of_extension(order.client, order.board.calls, extension)
         channels = [p.channel for call in calls for p in call if p.number == extension]
         if not channels:
             raise _invalid("extension_not_in_call")
@@ -354,7 +354,7 @@ async def _transfer(order: Order) -> ServiceResponse:
     number, permission = order.number(), order.permission()
     call_id, extension = _call_or_extension(order)
     if extension is not None:
-        calls = await calls_of_extension(order.client, order.board, extension)
+        calls = await calls_of_extension(order.client, order.board.calls, extension)
         if not calls:
             raise _invalid("extension_not_in_call")
         if len(calls) > 1:
@@ -454,7 +454,9 @@ async def _get_calls(order: Order) -> ServiceResponse:
         direction=order.get(ATTR_DIRECTION),
         outcome=order.get(ATTR_OUTCOME),
     )
-    found = await find_calls(order.client, order.board, order.coordinator.clock, search)
+    found = await find_calls(
+        order.client, order.board.directory, order.coordinator.clock, search
+    )
     offset = order.get(ATTR_OFFSET)
     page = found[offset : offset + order.get(ATTR_LIMIT)]
     return {
@@ -481,7 +483,7 @@ async def _parties(order: Order, call_id: str) -> list[Party]:
     Raises:
         ServiceValidationError: there is no such call.
     """
-    parties = await parties_of_call(order.client, order.board, call_id)
+    parties = await parties_of_call(order.client, order.board.calls, call_id)
     if not parties:
         raise _invalid("call_unknown")
     return parties
@@ -494,7 +496,7 @@ async def _offered(order: Order) -> str:
         ServiceValidationError: there is no such call.
     """
     call_id = order.get(ATTR_CALL_ID)
-    if channel := order.board.invitations.get(call_id):
+    if channel := order.board.picture.invitations.get(call_id):
         return channel
     parties = await _parties(order, call_id)
     return parties[0].channel

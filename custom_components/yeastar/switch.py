@@ -66,7 +66,7 @@ class DoNotDisturbSwitch(ExtensionEntity, SwitchEntity):
     @override
     def is_on(self) -> bool | None:
         """Return what the PBX has, None until it is known."""
-        return self._board.do_not_disturb.get(self._number)
+        return self._board.picture.do_not_disturb.get(self._number)
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:

@@ -289,7 +289,7 @@ async def test_an_error_of_ours_is_told_and_logged(
     flow_id = await start(hass)
     with monkeypatch.context() as broken:
         broken.setattr(
-            "custom_components.yeastar.pbx.client.YeastarClient.device",
+            "custom_components.yeastar.pbx.queries.device",
             lambda _self: asyncio.Future().cancelled() or 1 / 0,
         )
         result = await submit(hass, flow_id, form(pbx))

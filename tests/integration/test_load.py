@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.yeastar.const import DOMAIN
 from custom_components.yeastar.coordinator import YeastarCoordinator
-from custom_components.yeastar.pbx import inventory
+from custom_components.yeastar.pbx import queries
 from custom_components.yeastar.pbx.client import LARGEST_ANSWER
 from custom_components.yeastar.pbx.inventory import Extension, ExtensionStatus
 from homeassistant.components import webhook
@@ -30,6 +30,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.aiohttp import MockRequest
 from tests.benchmark.house import new_entry, pbx_with
 from tests.conftest import WEBHOOK_ID, Wait, entry_data
+from tests.pbx.answering import answering
 from tests.simulator import Fault, FunctionClock, Settings, Simulator, many_calls
 
 URL = f"/api/webhook/{WEBHOOK_ID}"
@@ -353,7 +354,7 @@ async def test_nothing_large_holds_up_the_loop(
             await asyncio.sleep(0)
             steps.forget()
             answer = coordinator.client._fields("extension/list", 200, content)
-            assert len(inventory.extensions(answer)) > 1_000
+            assert len(await queries.extensions(answering(answer))) > 1_000
             assert await steps.longest("the largest answer") < LONGEST
 
             others = {

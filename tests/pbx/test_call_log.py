@@ -7,8 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from custom_components.yeastar.pbx import queries
 from custom_components.yeastar.pbx.calls import log as call_log
 from custom_components.yeastar.pbx.calls.log import calls_of, read_call_log
+from custom_components.yeastar.pbx.calls.record import CallRecord
 from custom_components.yeastar.pbx.client import YeastarClient
 from custom_components.yeastar.pbx.clock import PbxClock
 from custom_components.yeastar.pbx.errors import (
@@ -52,10 +54,15 @@ class Bench:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.pbx.clock.now(), UTC)
 
-    async def read(self, start: datetime = START, **changes: Any) -> list[Any]:
-        device = await self.client.device()
+    async def read(self, start: datetime = START, **changes: Any) -> list[CallRecord]:
+        device = await queries.device(self.client)
         clock = PbxClock.read(device.system_time, self.now, UTC)
-        return await read_call_log(self.client, clock, start, self.now, **changes)
+        found: list[CallRecord] = []
+        # The end is not part of the span, the last second of the call is.
+        end = self.now + timedelta(seconds=1)
+        async for _, day in read_call_log(self.client, clock, start, end, **changes):
+            found += day
+        return found
 
     async def missed_call(self) -> None:
         call = await self.pbx.calls.inbound(
@@ -256,7 +263,7 @@ def test_another_file_is_no_empty_log(content: str) -> None:
 def test_bytes_of_another_encoding_do_not_cost_the_file() -> None:
     content = f"{HEADER}\n{ROW}".replace("0301", "Jürgen").encode("latin-1")
     (record,) = call_log._parse(content, PbxClock(UTC))
-    assert record["call_to"] == "1001"
+    assert record.called == "1001"
 
 
 def test_a_duration_beyond_all_measure_does_not_break_the_reading() -> None:

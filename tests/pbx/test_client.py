@@ -8,7 +8,7 @@ import ssl
 import aiohttp
 import pytest
 
-from custom_components.yeastar.pbx import certificate, client as client_module
+from custom_components.yeastar.pbx import certificate, client as client_module, queries
 from custom_components.yeastar.pbx.client import Access, YeastarClient
 from custom_components.yeastar.pbx.errors import (
     ApiTooOldError,
@@ -105,7 +105,7 @@ async def test_a_session_is_opened_extended_and_closed(
     pbx: Simulator, make: Make
 ) -> None:
     client = make(pbx)
-    device = await client.device()
+    device = await queries.device(client)
     assert device.serial == pbx.serial
     assert client.transport == "HTTP"
     assert client.local_address == client.remote_address == "127.0.0.1"

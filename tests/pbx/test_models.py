@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from custom_components.yeastar.pbx import inventory
+from custom_components.yeastar.pbx import inventory, queries
 from custom_components.yeastar.pbx.inventory import (
     Directory,
     Extension,
@@ -15,6 +15,7 @@ from custom_components.yeastar.pbx.inventory import (
     TrunkStatus,
 )
 from custom_components.yeastar.pbx.models import Device, pbx_zone
+from tests.pbx.answering import answering
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -79,11 +80,10 @@ def test_the_device_survives_missing_fields() -> None:
         ("", None),
     ],
 )
-def test_extension_words(word: str, status: ExtensionStatus | None) -> None:
+async def test_extension_words(word: str, status: ExtensionStatus | None) -> None:
     assert inventory.extension_status(word) is status
-    (extension,) = inventory.extensions(
-        {"extlist": [{"number": "1000", "status": word, "username": "Jayson"}]}
-    ).values()
+    answer = {"extlist": [{"number": "1000", "status": word, "username": "Jayson"}]}
+    (extension,) = (await queries.extensions(answering(answer))).values()
     assert extension == Extension("1000", "Jayson", status)
 
 
@@ -110,16 +110,16 @@ def test_extension_words(word: str, status: ExtensionStatus | None) -> None:
         ("GSM", "Unregister", TrunkStatus.FAILED),
     ],
 )
-def test_trunk_words(kind: str, word: str, status: TrunkStatus | None) -> None:
-    (trunk,) = inventory.trunks(
-        {"trunklist": [{"trunkname": "t", "id": "7", "status": word, "type": kind}]}
-    ).values()
+async def test_trunk_words(kind: str, word: str, status: TrunkStatus | None) -> None:
+    item = {"trunkname": "t", "id": "7", "status": word, "type": kind}
+    found = await queries.trunks(answering({"trunklist": [item]}))
+    (trunk,) = found.values()
     assert (trunk.status, trunk.detail) == (status, word)
     expected = None if status is None else status in ("available", "busy")
     assert trunk.connected is expected
 
 
-def test_a_queue_is_read_with_its_name() -> None:
+async def test_a_queue_is_read_with_its_name() -> None:
     # queuestatus-query.html
     answer = {
         "queues": [
@@ -140,7 +140,7 @@ def test_a_queue_is_read_with_its_name() -> None:
             {"number": "6702"},
         ]
     }
-    assert inventory.queues(answer, {"6700": "Support"}) == {
+    assert await queries.queues(answering(answer), {"6700": "Support"}) == {
         "6700": Queue("6700", "Support", 1, 1),
         "6701": Queue("6701", "", 0, 0),
         "6702": Queue("6702", "", None, None),
@@ -148,13 +148,13 @@ def test_a_queue_is_read_with_its_name() -> None:
 
 
 @pytest.mark.parametrize("count", ["9" * 5000, "-1", "many", None, [], "1.5"])
-def test_a_count_that_is_none_is_counted_anew(count: object) -> None:
+async def test_a_count_that_is_none_is_counted_anew(count: object) -> None:
     status = {"callercount": count, "callers": [{"callernum": "1"}]}
     answer = {"queues": [{"number": "6700", "queuestatus": [status]}]}
-    assert inventory.queues(answer, {})["6700"].waiting == 1
+    assert (await queries.queues(answering(answer), {}))["6700"].waiting == 1
 
 
-def test_unread_voicemails_are_counted() -> None:
+async def test_unread_voicemails_are_counted() -> None:
     answer = {
         "voicemails": [
             {
@@ -167,8 +167,8 @@ def test_unread_voicemails_are_counted() -> None:
             }
         ]
     }
-    assert inventory.unread_voicemails(answer) == {"1000": 2}
-    assert inventory.unread_voicemails({"status": "Success"}) == {}
+    assert await queries.unread_voicemails(answering(answer)) == {"1000": 2}
+    assert await queries.unread_voicemails(answering({"status": "Success"})) == {}
 
 
 @pytest.mark.parametrize(
@@ -179,32 +179,38 @@ def test_unread_voicemails_are_counted() -> None:
         {},
     ],
 )
-def test_an_idle_extension_has_no_calls_in_any_form(answer: dict[str, Any]) -> None:
-    assert list(inventory.running_calls(answer)) == []
+async def test_an_idle_extension_has_no_calls_in_any_form(
+    answer: dict[str, Any],
+) -> None:
+    assert await queries.calls_of_extensions(answering(answer)) == []
 
 
 @pytest.mark.parametrize(
     "read",
     [
-        inventory.extensions,
-        inventory.trunks,
-        inventory.queue_names,
-        inventory.unread_voicemails,
-        inventory.contacts,
-        inventory.ivr_numbers,
-        lambda answer: list(inventory.running_calls(answer)),
-        lambda answer: inventory.queues(answer, {}),
+        queries.extensions,
+        queries.trunks,
+        queries.queue_names,
+        queries.unread_voicemails,
+        queries.contacts,
+        queries.ivr_numbers,
+        queries.calls_of_extensions,
+        queries.calls_on_trunks,
+        queries.messages,
+        lambda client: queries.queues(client, {}),
+        lambda client: queries.do_not_disturb(client, ["1000"]),
     ],
 )
 @pytest.mark.parametrize("value", [None, "", "x", 7, {}, [None, 1, "x", {}, []]])
-def test_lists_that_are_none_are_empty(read: Any, value: object) -> None:
+async def test_lists_that_are_none_are_empty(read: Any, value: object) -> None:
     keys = ("extlist", "trunklist", "queues", "voicemails", "companycontacts", "ivr")
     answer = dict.fromkeys((*keys, "calls", "calllist"), value)
-    assert [item for item in read(answer) if item] == []
+    found = await read(answering(answer))
+    assert [item for item in found if item] == []
 
 
 @pytest.fixture
-def directory() -> Directory:
+async def directory() -> Directory:
     found = Directory()
     found.extensions = {
         "1000": Extension("1000", "Jayson", None),
@@ -212,15 +218,17 @@ def directory() -> Directory:
     }
     found.queues = {"6700": Queue("6700", "Support", 0, 0)}
     found.ivrs = {"6500"}
-    found.contacts = inventory.contacts(
-        {
-            "companycontacts": [
-                {"firstname": "Ada", "lastname": "L", "mobile": "+49 171 1234567"},
-                {"company": "Bakery", "businessnum": "030 7654321"},
-                {"firstname": "Bob", "company": "Ltd", "homenum": "12"},
-                {"firstname": "", "mobile": "0301111111"},
-            ]
-        }
+    found.contacts = await queries.contacts(
+        answering(
+            {
+                "companycontacts": [
+                    {"firstname": "Ada", "lastname": "L", "mobile": "+49 171 1234567"},
+                    {"company": "Bakery", "businessnum": "030 7654321"},
+                    {"firstname": "Bob", "company": "Ltd", "homenum": "12"},
+                    {"firstname": "", "mobile": "0301111111"},
+                ]
+            }
+        )
     )
     return found
 

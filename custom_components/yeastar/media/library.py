@@ -9,18 +9,19 @@ from typing import Final
 
 from homeassistant.util import dt as dt_util
 
-from ..pbx.calls.log import LONGEST_SPAN, CallLogRecord, calls_of, read_call_log
+from ..pbx import queries
+from ..pbx.calls.log import calls_of, read_call_log
+from ..pbx.calls.record import CallRecord
 from ..pbx.calls.tracker import Call
 from ..pbx.client import YeastarClient
 from ..pbx.clock import PbxClock
-from ..pbx.errors import RefusedError
 from ..pbx.sounds import FileRequest, is_file_name, recording
-from ..pbx.voicemail import Message, messages
+from ..pbx.voicemail import Message
 from ..switchboard.board import Switchboard
 
 # Seconds. Somebody who looks around asks for the same day several times, and each
 # time the PBX would have to write its records into a file.
-FRESH: Final = 30.0
+LIST_FOR: Final = 30.0
 # What was found once is asked for again at each jump within a recording.
 KNOWN: Final = 3600.0
 MOST_DAYS: Final = 4
@@ -78,7 +79,7 @@ class SoundLibrary:
         # By day: when it was read, and what was found.
         self._days: dict[date, tuple[float, list[Recording]]] = {}
 
-    async def recordings(self, day: date, max_age: float = FRESH) -> list[Recording]:
+    async def recordings(self, day: date, max_age: float = LIST_FOR) -> list[Recording]:
         """Return the recordings of the calls that began on a day, oldest first.
 
         Raises:
@@ -107,25 +108,16 @@ class SoundLibrary:
                     return found
         return None
 
-    async def messages(self, number: str = "all") -> list[Message]:
+    async def messages(self, number: str = queries.ALL) -> list[Message]:
         """Return the messages in the box of an extension, or of all.
 
         Raises:
             PbxError: the PBX cannot be asked now.
         """
-        if number != "all" and not self._board.directory.is_extension(number):
+        if number != queries.ALL and not self._board.directory.is_extension(number):
             return []
-        try:
-            answer = await self._client.request("voicemail/query", {"number": number})
-        except RefusedError as error:
-            if error.reason not in ("extension_unknown", "voicemail_unknown"):
-                raise
-            return []
-        return [
-            message
-            for message in messages(answer)
-            if is_plain(message.number) and number in ("all", message.number)
-        ]
+        found = await queries.messages(self._client, number)
+        return [message for message in found if is_plain(message.number)]
 
     async def message(self, number: str, key: str) -> Message | None:
         """Return one message as it is now, None if it is gone.
@@ -146,29 +138,29 @@ class SoundLibrary:
         """Return when a message was left, None if the PBX does not say so."""
         return self._clock().moment(message.date, "")
 
-    async def _records(self, day: date) -> list[CallLogRecord]:
+    async def _records(self, day: date) -> list[CallRecord]:
         """Read the records of a day here, which has 23 to 25 hours."""
         zone = dt_util.get_default_time_zone()
-        start = datetime.combine(day, time.min, zone).astimezone(dt_util.UTC)
-        end = datetime.combine(day + timedelta(days=1), time.min, zone)
-        last = end.astimezone(dt_util.UTC) - timedelta(seconds=1)
-        found: list[CallLogRecord] = []
-        while start <= last:
-            until = min(start + LONGEST_SPAN - timedelta(seconds=1), last)
-            found += await read_call_log(self._client, self._clock(), start, until)
-            start = until + timedelta(seconds=1)
+        start, end = (
+            datetime.combine(day + timedelta(days=days), time.min, zone).astimezone(
+                dt_util.UTC
+            )
+            for days in (0, 1)
+        )
+        found: list[CallRecord] = []
+        async for _, records in read_call_log(self._client, self._clock(), start, end):
+            found += records
         return found
 
-    def _recordings_of(self, records: list[CallLogRecord]) -> list[Recording]:
+    def _recordings_of(self, records: list[CallRecord]) -> list[Recording]:
         """Return the recordings that call records name."""
         files: dict[str, list[str]] = {}
         for record in records:
-            name = record.get("recording")
-            if isinstance(name, str) and is_file_name(name):
-                names = files.setdefault(record["call_id"], [])
-                if name not in names:
-                    names.append(name)
-        wanted = [one for one in records if one["call_id"] in files]
+            if record.recording is not None and is_file_name(record.recording):
+                names = files.setdefault(record.call_id, [])
+                if record.recording not in names:
+                    names.append(record.recording)
+        wanted = [one for one in records if one.call_id in files]
         calls = [
             call
             for call in calls_of(wanted, self._board.directory)

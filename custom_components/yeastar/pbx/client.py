@@ -41,7 +41,7 @@ from .errors import (
     WrongSchemeError,
     error_for,
 )
-from .models import Device, EventTarget, text
+from .models import EventTarget, text
 from .sounds import HEAD, FileRequest, SoundFile, is_sound
 
 _LOGGER = logging.getLogger(__name__)
@@ -314,19 +314,6 @@ class YeastarClient:
     def wanted(self) -> bool:
         """Tell whether anybody waits to send a request."""
         return bool(self._access.lock.waiting or self._access.files.waiting)
-
-    async def device(self) -> Device:
-        """Return what the PBX says of itself (deviceinfo-query.html).
-
-        Raises:
-            NotYeastarError: the answer has no serial number.
-        """
-        answer = await self.request("deviceinfo/query")
-        info = answer.get("deviceinfo")
-        device = Device.from_wire(info if isinstance(info, dict) else {})
-        if not device.serial:
-            raise NotYeastarError("the PBX did not tell its serial number")
-        return device
 
     async def logout(self) -> None:
         """Close the session, if there is one; a refusal or silence is ignored."""

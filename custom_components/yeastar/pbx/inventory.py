@@ -1,12 +1,7 @@
 """What the PBX has: extensions, trunks, queues, and who is behind a number."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-from .models import records, text
-from .reports import clean
 
 # Contract: numbers outside are told apart by their last digits, because the
 # same number comes with and without country code and leading zeros.
@@ -125,129 +120,9 @@ def extension_status(word: str) -> ExtensionStatus | None:
     return _EXTENSION_STATUS.get(word.strip().lower())
 
 
-def extensions(answer: dict[str, Any]) -> dict[str, Extension]:
-    """Read `extension/list` (6.3)."""
-    return {
-        number: Extension(
-            number=number,
-            name=text(item.get("username")),
-            status=extension_status(text(item.get("status"))),
-        )
-        for item in records(answer.get("extlist"))
-        if (number := text(item.get("number")))
-    }
-
-
-def trunks(answer: dict[str, Any]) -> dict[str, Trunk]:
-    """Read `trunk/list` (6.4)."""
-    return {
-        name: Trunk(
-            name=name,
-            kind=text(item.get("type")),
-            status=_TRUNK_STATUS.get((detail := text(item.get("status"))).lower()),
-            detail=detail,
-        )
-        for item in records(answer.get("trunklist"))
-        if (name := text(item.get("trunkname")))
-    }
-
-
-def queue_names(answer: dict[str, Any]) -> dict[str, str]:
-    """Read the names of `queue/query` (6.5); nothing else of it, it has secrets."""
-    return {
-        number: text(item.get("queuename"))
-        for item in records(answer.get("queues"))
-        if (number := text(item.get("number")))
-    }
-
-
-def queues(answer: dict[str, Any], names: dict[str, str]) -> dict[str, Queue]:
-    """Read `queue/query_status` (6.5), with the names of `queue/query`."""
-    found = {}
-    for item in records(answer.get("queues")):
-        if not (number := text(item.get("number"))):
-            continue
-        # An array with one object in it.
-        status = next(iter(records(item.get("queuestatus"))), None)
-        waiting = available = None
-        if status is not None:
-            count = text(status.get("callercount"))
-            callers = len(records(status.get("callers")))
-            sane = count.isdecimal() and len(count) < 7
-            waiting = int(count) if sane else callers
-            available = sum(
-                # 1 is Asterisk's "not in use".
-                text(agent.get("agentstatus")) == "1"
-                for agent in records(status.get("members"))
-            )
-        found[number] = Queue(number, names.get(number, ""), waiting, available)
-    return found
-
-
-def unread_voicemails(answer: dict[str, Any]) -> dict[str, int]:
-    """Read how many unread messages each box has (6.10); empty boxes are missing."""
-    return {
-        number: sum(
-            text(message.get("voicemailstatus")).lower() == "unread"
-            for message in records(box.get("voicemail"))
-        )
-        for box in records(answer.get("voicemails"))
-        if (number := text(box.get("number")))
-    }
-
-
-def do_not_disturb(answer: dict[str, Any]) -> dict[str, bool | None]:
-    """Read who takes no calls from `extension/query` (6.3), and not one word more.
-
-    Everything else of the answer is passwords and private matters.
-    """
-    words = {"on": True, "off": False}
-    return {
-        number: words.get(text(item.get("dnd")).lower())
-        for item in records(answer.get("extinfos"))
-        if (number := text(item.get("number")))
-    }
-
-
-def running_calls(answer: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """Return the calls of `call/query` or `extension/query_call` (6.3, 6.6).
-
-    An idle extension may be missing, or have no calls, or there is no list at all.
-    """
-    yield from clean(records(answer.get("calls")))
-    for entry in records(answer.get("calllist")):
-        yield from clean(records(entry.get("numbercalls")))
-
-
-def ivr_numbers(answer: dict[str, Any]) -> set[str]:
-    """Read the numbers of `ivr/query` (6.7), an array under a singular key."""
-    return {text(item.get("number")) for item in records(answer.get("ivr"))} - {""}
-
-
-_CONTACT_NUMBERS = (
-    "businessnum",
-    "businessnum2",
-    "mobile",
-    "mobile2",
-    "homenum",
-    "homenum2",
-    "businessfax",
-    "homefax",
-    "othernum",
-)
-
-
-def contacts(answer: dict[str, Any]) -> dict[str, str]:
-    """Read `companycontacts/query` (6.2) as names by the ends of their numbers."""
-    found: dict[str, str] = {}
-    for item in records(answer.get("companycontacts")):
-        person = f"{text(item.get('firstname'))} {text(item.get('lastname'))}".strip()
-        company = text(item.get("company"))
-        name = f"{person} ({company})" if person and company else person or company
-        for key in _CONTACT_NUMBERS if name else ():
-            if end := number_end(text(item.get(key))):
-                found.setdefault(end, name)
-    return found
+def trunk_status(word: str) -> TrunkStatus | None:
+    """Return the status for the PBX's word, None if that is unknown."""
+    return _TRUNK_STATUS.get(word.lower())
 
 
 def number_end(number: str) -> str:

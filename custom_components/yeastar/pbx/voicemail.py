@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 import hashlib
 import hmac
-from typing import Any
 
-from .models import records, text
-from .sounds import FileRequest, is_file_name, voicemail
+from .sounds import FileRequest, voicemail
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +47,3 @@ class Message:
         """
         content = f"{self.number}\n{self.date}\n{self.sender}"
         return hmac.new(secret, content.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def messages(answer: dict[str, Any]) -> list[Message]:
-    """Read `voicemail/query`; what has no proper file name is left out."""
-    return [
-        Message(
-            number=number,
-            file=file,
-            status=text(item.get("voicemailstatus")),
-            sender=text(item.get("messagefrom")),
-            date=text(item.get("voicemaildate")),
-            seconds=int(length) if length.isdecimal() and len(length) < 7 else None,
-        )
-        for box in records(answer.get("voicemails"))
-        if (number := text(box.get("number")))
-        for item in records(box.get("voicemail"))
-        if is_file_name(file := text(item.get("voicemailfile")))
-        for length in (text(item.get("voicemaillength")),)
-    ]

@@ -1,4 +1,4 @@
-"""The picture of the PBX: what reports and readings say, for entities and the bus."""
+"""A report or a list goes in; events and listeners hear what it means."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -22,26 +22,18 @@ from ..pbx.calls.tracker import (
     Outcome,
     Transition,
 )
-from ..pbx.inventory import (
-    Directory,
-    Extension,
-    ExtensionStatus,
-    Queue,
-    Trunk,
-    extension_status,
-)
+from ..pbx.inventory import Extension, Queue, Trunk
 from ..pbx.reports import Report
 from .devices import EXTENSION, QUEUE, TRUNK, Devices
 from .history import CallHistory
-from .listeners import PBX, Key, Listeners, extension_key, queue_key, trunk_key
+from .listeners import PBX, Key, Listeners, extension_key, queue_key
 from .mask import Mask
+from .picture import Picture
 from .poll_plan import Poll
 from .slices import in_slices
 
 # A phone goes free a moment after its call; only then is a look worth it.
 AFTER_CALL = 5.0
-# Calls that wait to be accepted do so for ten seconds; nobody has more at once.
-MOST_INVITATIONS = 50
 # A second change of an extension within a minute is told by the very same bytes,
 # which count as a repetition of the first report: so look once more afterwards.
 AFTER_REPETITIONS = 61.0
@@ -53,6 +45,8 @@ class Switchboard:
     """What is known of a PBX now, and who is told when it changes.
 
     Attributes:
+        picture: what the PBX has and what each thing is doing.
+        directory: the part of the picture that knows who is behind a number.
         changed: tells the listeners of a key that its state is another one.
         called: tells the listeners of a key what happened to a call.
     """
@@ -81,13 +75,9 @@ class Switchboard:
         self._want = want
         self._origin = {"config_entry_id": entry_id, "device_id": "", "serial": serial}
         self.serial = serial
-        self.directory = Directory()
-        self.trunks: dict[str, Trunk] = {}
+        self.picture = Picture()
+        self.directory = self.picture.directory
         self.listed_in_session: int | None = None
-        self.queue_names: dict[str, str] = {}
-        self.invitations: dict[str, str] = {}
-        self.voicemails: dict[str, int] | None = None
-        self.do_not_disturb: dict[str, bool | None] = {}
         self.settings_watched: set[str] = set()
         self.history = history
         self.calls = CallTracker(self.directory, history.told, history.begun)
@@ -98,7 +88,6 @@ class Switchboard:
         self.told: Counter[str] = Counter()
         self.delivery = DeliveryWatch()
         self._mask = Mask(self.directory.is_inside) if mask_numbers else None
-        self._heard_of: dict[str, datetime] = {}
         self._shown_calls = 0
         self._cancel_expiry: CALLBACK_TYPE | None = None
         self._expiry_at: datetime | None = None
@@ -127,11 +116,13 @@ class Switchboard:
         elif report.type == "config_change":
             self._take_config_change(report.payload)
         else:
+            members = report.payload.get("members", ())
             if report.type == "invite":
-                self._note_invitation(report.payload)
+                self.picture.note_invitation(report.payload.get("call_id"), members)
             self.handle(self.calls.take(report, now), now)
             if report.type == "call_status":
-                self._take_hold(report.payload)
+                for key in self.picture.take_hold(members):
+                    self.changed.tell(key)
         if proven:
             self.changed.tell(PBX)
 
@@ -205,28 +196,12 @@ class Switchboard:
     def set_extensions(
         self, extensions: dict[str, Extension], asked_at: datetime, *, continuous: bool
     ) -> None:
-        """Take in a list of extensions.
-
-        Args:
-            extensions: from number to extension; is changed and kept.
-            asked_at: when the list was asked for; what a report said since then is
-                newer than the list.
-            continuous: whether reports should have told all changes since the last
-                list; not so after a gap.
-        """
-        old = self.directory.extensions
-        for number, extension in extensions.items():
-            heard = self._heard_of.get(number)
-            known = old.get(number)
-            if known is None:
-                continue
-            if heard is not None and heard >= asked_at:
-                extensions[number] = Extension(number, extension.name, known.status)
-            elif continuous and _reported_differently(known.status, extension.status):
-                self.delivery.missed(dt_util.utcnow())
-        self.directory.extensions = extensions
-        for number in [number for number in self._heard_of if number not in extensions]:
-            del self._heard_of[number]
+        """Show a new list of extensions; see `Picture.set_extensions`."""
+        changes = self.picture.set_extensions(
+            extensions, asked_at, continuous=continuous
+        )
+        for _ in range(changes.unreported):
+            self.delivery.missed(dt_util.utcnow())
         self.devices.update(
             EXTENSION,
             {
@@ -234,25 +209,19 @@ class Switchboard:
                 for number, extension in extensions.items()
             },
         )
-        self._tell_many(
-            extension_key(number)
-            for number, extension in extensions.items()
-            if old.get(number) != extension
-        )
+        self._tell_many(changes.keys)
 
     @callback
     def set_trunks(self, trunks: dict[str, Trunk]) -> None:
-        """Take in a list of trunks."""
-        old, self.trunks = self.trunks, trunks
+        """Show a new list of trunks."""
+        changed = self.picture.set_trunks(trunks)
         self.devices.update(TRUNK, {name: name for name in trunks})
-        self._tell_many(
-            trunk_key(name) for name, trunk in trunks.items() if old.get(name) != trunk
-        )
+        self._tell_many(changed)
 
     @callback
     def set_queues(self, queues: dict[str, Queue]) -> None:
-        """Take in the status of all queues."""
-        old, self.directory.queues = self.directory.queues, queues
+        """Show the status of all queues."""
+        changed = self.picture.set_queues(queues)
         self.devices.update(
             QUEUE,
             {
@@ -260,21 +229,18 @@ class Switchboard:
                 for number, queue in queues.items()
             },
         )
-        self._tell_many(
-            queue_key(number)
-            for number, queue in queues.items()
-            if old.get(number) != queue
-        )
+        self._tell_many(changed)
 
     @callback
     def set_voicemails(self, unread: dict[str, int]) -> None:
-        """Take in how many unread messages there are; who is missing has none."""
-        old, self.voicemails = self.voicemails, unread
-        self._tell_many(
-            extension_key(number)
-            for number in self.directory.extensions
-            if old is None or old.get(number, 0) != unread.get(number, 0)
-        )
+        """Show how many unread messages there are; who is missing has none."""
+        self._tell_many(self.picture.set_voicemails(unread))
+
+    @callback
+    def set_do_not_disturb(self, states: dict[str, bool | None]) -> None:
+        """Show which extensions take no calls, None if the PBX does not say."""
+        for key in self.picture.set_do_not_disturb(states):
+            self.changed.tell(key)
 
     @callback
     def tell_all(self) -> None:
@@ -304,17 +270,9 @@ class Switchboard:
         @callback
         def stop() -> None:
             self.settings_watched.discard(number)
-            self.do_not_disturb.pop(number, None)
+            self.picture.do_not_disturb.pop(number, None)
 
         return stop
-
-    @callback
-    def set_do_not_disturb(self, states: dict[str, bool | None]) -> None:
-        """Take in which extensions take no calls, None if the PBX does not say."""
-        for number, state in states.items():
-            if self.do_not_disturb.get(number) is not state:
-                self.do_not_disturb[number] = state
-                self.changed.tell(extension_key(number))
 
     @callback
     def _take_config_change(self, payload: dict[str, Any]) -> None:
@@ -349,54 +307,17 @@ class Switchboard:
 
     @callback
     def _take_status(self, payload: dict[str, Any], now: datetime) -> None:
-        """Take in what an extension does now (event-ExtensionStatus.html)."""
+        """Show what an extension is doing now."""
         number = payload.get("extension")
         if not isinstance(number, str):
             return
-        known = self.directory.extensions.get(number)
-        if known is None:
+        if not self.directory.is_extension(number):
             # New since the last list; an invented one would find nothing there.
             self._want(Poll.EXTENSIONS, 1.0)
             return
-        self._heard_of[number] = now
-        self._set_status(known, extension_status(str(payload.get("status") or "")))
-
-    @callback
-    def _note_invitation(self, payload: dict[str, Any]) -> None:
-        """Keep how to accept a call that is offered for ten seconds (5.4)."""
-        call_id = payload.get("call_id")
-        for member in payload.get("members", ()):
-            if isinstance(call_id, str) and (channel := member.get("channel_id")):
-                self.invitations.pop(call_id, None)
-                self.invitations[call_id] = str(channel)
-        while len(self.invitations) > MOST_INVITATIONS:
-            del self.invitations[next(iter(self.invitations))]
-
-    @callback
-    def _take_hold(self, payload: dict[str, Any]) -> None:
-        """Take in who is held; extensions have no report of their own for it."""
-        for member in payload.get("members", ()):
-            number = member.get("number")
-            if member["kind"] != "ext" or number is None:
-                continue
-            known = self.directory.extensions.get(number)
-            if known is None:
-                continue
-            held = str(member.get("member_status") or "").upper() == "HOLD"
-            if held and known.status is ExtensionStatus.BUSY:
-                self._set_status(known, ExtensionStatus.ON_HOLD)
-            elif not held and known.status is ExtensionStatus.ON_HOLD:
-                self._set_status(known, ExtensionStatus.BUSY)
-
-    @callback
-    def _set_status(self, known: Extension, status: ExtensionStatus | None) -> None:
-        """Change an extension's status, and tell if it is another one."""
-        if known.status is status:
-            return
-        self.directory.extensions[known.number] = Extension(
-            known.number, known.name, status
-        )
-        self.changed.tell(extension_key(known.number))
+        key = self.picture.take_status(number, str(payload.get("status") or ""), now)
+        if key is not None:
+            self.changed.tell(key)
 
     @callback
     def _tell(self, transition: Transition) -> None:
@@ -409,7 +330,7 @@ class Switchboard:
         if transition.step in TERMINAL:
             if call.outcome is Outcome.VOICEMAIL:
                 self._want(Poll.VOICEMAILS, AFTER_CALL)
-            if any(self._seems_in_call(number) for number in call.extensions):
+            if any(self.picture.seems_in_call(number) for number in call.extensions):
                 self._want(Poll.EXTENSIONS, AFTER_CALL)
         self._hass.bus.async_fire(
             EVENT_CALL, {**self._origin, "type": transition.step, **as_dict(call)}
@@ -419,15 +340,6 @@ class Switchboard:
             self.called.tell(extension_key(number), transition)
         if call.path is not None:
             self.called.tell(queue_key(call.path), transition)
-
-    def _seems_in_call(self, number: str) -> bool:
-        """Tell whether an extension is shown as ringing or talking."""
-        extension = self.directory.extensions.get(number)
-        return extension is not None and extension.status in (
-            ExtensionStatus.RINGING,
-            ExtensionStatus.BUSY,
-            ExtensionStatus.ON_HOLD,
-        )
 
     @callback
     def _plan_expiry(self, now: datetime) -> None:
@@ -450,16 +362,3 @@ class Switchboard:
         self._cancel_expiry = None
         now = dt_util.utcnow()
         self.handle(self.calls.expire(now), now)
-
-
-def _reported_differently(
-    old: ExtensionStatus | None, new: ExtensionStatus | None
-) -> bool:
-    """Tell whether an `ExtensionStatus` report lies between two states.
-
-    There is none for being held (5.1).
-    """
-    if old is None or new is None:
-        return False
-    in_call = (ExtensionStatus.BUSY, ExtensionStatus.ON_HOLD)
-    return old is not new and not (old in in_call and new in in_call)

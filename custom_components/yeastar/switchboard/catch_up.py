@@ -1,125 +1,226 @@
-"""Tell the calls of a gap: found in the PBX's own records, each once, in order."""
+"""Calls whose reports were lost: told once, in order, from the PBX's own records."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
-from typing import Any
+import time
+from typing import Final
 
-from ..pbx.calls.log import (
-    LONGEST_SPAN,
-    CallLogRecord,
-    by_call,
-    call_of,
-    ended_at,
-    read_call_log,
-)
-from ..pbx.calls.record import record_of
+from homeassistant.util import dt as dt_util
+
+from ..delivery.watch import Delivery
+from ..pbx import queries
+from ..pbx.calls.log import by_call, call_of, read_call_log
+from ..pbx.calls.record import CallRecord
 from ..pbx.client import YeastarClient
 from ..pbx.clock import PbxClock, began_by_id
+from ..pbx.errors import InvalidAuthError, PbxError, RefusedError, TokenRejectedError
+from ..pbx.reports import MalformedReportError
 from .board import Switchboard
-from .readers import adopt, running_calls
+from .poll_plan import MINUTE, Poll, PollPlan
+from .readers import adopt
 
 _LOGGER = logging.getLogger(__name__)
 
+# How soon the call log is read again: when it could not be read, or is all there is
+# because no reports arrive; when a call had ended only just.
+_TRY_AGAIN_IN: Final = 5 * MINUTE
+LOOK_AGAIN_IN: Final = 30.0
+# A call lasts longer than the two minutes after which it is asked about; with
+# many of them, the others wait for the next tick.
+_MOST_CALLS_ASKED: Final = 3
 # A call that ended just now is told by its reports, which may be on their way.
-_FRESH = timedelta(seconds=20)
+_JUST_NOW: Final = timedelta(seconds=20)
 # The PBX's clock may be changed, and its zone be another than it seems.
-_UNCERTAIN = timedelta(hours=1)
+_UNCERTAIN: Final = timedelta(hours=1)
 # Ids begin with a time if that of the last call seen to begin did, about.
-_PROVEN = timedelta(minutes=2)
+_PROVEN: Final = timedelta(minutes=2)
 # How many calls are told in one go, before Home Assistant may do something else.
-_AT_ONCE = 20
+_AT_ONCE: Final = 20
 
 
-async def catch_up(
-    client: YeastarClient,
-    board: Switchboard,
-    clock: PbxClock,
-    now: datetime,
-    over: Collection[str] = (),
-) -> set[str]:
-    """Tell what the call log has and nobody told.
+class CatchUp:
+    """Finds the calls that nobody reported, or whose end nobody did.
 
-    Args:
-        client: to read with; two requests for each day of the gap.
-        board: tells the calls, and knows which ones are told.
-        clock: of the PBX.
-        now: the time.
-        over: calls that are known not to go on, although their end was not heard.
-
-    Returns:
-        The ids of calls that ended only just: their reports, or more records of them,
-        may be on their way, so look again soon.
-
-    Raises:
-        PbxError: the log cannot be read; what was told until then stays told.
+    Attributes:
+        log_reads: how often the call log was read.
+        log_problem: why it could not be read the last time, None if it could.
     """
-    _note_what_ids_are(board, clock)
-    clock = replace(clock, ids_are_times=board.history.ids_are_times)
-    start = board.history.told.look_back_to(now)
-    fresh: set[str] = set()
-    while start < now:
-        end = min(start + LONGEST_SPAN, now)
-        records = await read_call_log(
-            client, clock, start - _UNCERTAIN, end + _UNCERTAIN
-        )
-        fresh |= await _tell(client, board, records, now, over)
-        board.history.checked(end)
-        # There is time for it here, and a power cut now would tell them all again.
-        await board.history.async_save()
-        start = end
-    return fresh
 
+    def __init__(
+        self,
+        client: YeastarClient,
+        board: Switchboard,
+        clock: Callable[[], PbxClock],
+        plan: PollPlan,
+        *,
+        enabled: bool,
+    ) -> None:
+        """Start; nothing is read yet.
 
-def _note_what_ids_are(board: Switchboard, clock: PbxClock) -> None:
-    """Note whether the ids of calls begin with the true time of the PBX's clock."""
-    if (opened := board.calls.last_opened) is not None:
-        call_id, opened_at = opened
-        began = began_by_id(call_id)
-        board.history.ids_are_times = (
-            began is not None and abs(began - clock.drift - opened_at) < _PROVEN
-        )
+        Args:
+            client: to read with; two requests for each day of a gap.
+            board: tells the calls, and knows which ones are told.
+            clock: returns the PBX's clock.
+            plan: is told when the log was read, and when to read it again.
+            enabled: whether calls of a gap are to be told; the owner may not want it.
+        """
+        self._client = client
+        self._board = board
+        self._clock = clock
+        self._plan = plan
+        self._enabled = enabled
+        self.log_reads = 0
+        self.log_problem: str | None = None
 
+    async def read_log(self, over: Collection[str] = ()) -> set[str]:
+        """Tell what the log has and nobody told; a log that fails costs nothing else.
 
-async def _tell(
-    client: YeastarClient,
-    board: Switchboard,
-    records: list[CallLogRecord],
-    now: datetime,
-    over: Collection[str],
-) -> set[str]:
-    """Tell the calls that are over and not told; return those that ended only just."""
-    told = board.history.told
-    news = by_call(one for one in records if one["call_id"] not in told)
-    earliest = told.earliest(now)
-    running: dict[str, dict[str, Any]] | None = None
-    asked = False
-    fresh: set[str] = set()
-    for count, its_records in enumerate(news):
-        if count % _AT_ONCE == _AT_ONCE - 1:
-            await asyncio.sleep(0)
-        call = call_of(its_records, board.directory)
-        if call is None or call.started_at is None or call.started_at < earliest:
-            continue
-        if call.ended_at is None or call.ended_at > now - _FRESH:
-            fresh.add(call.call_id)
-            continue
-        if call.call_id not in over:
-            known = call.call_id in board.calls
-            if known and not board.calls.is_silent(call.call_id, now):
-                continue
-            # A part of a call that goes on has a record, too (5.3).
-            if not asked:
-                asked, running = True, await running_calls(client)
-            if running is None and known:
-                continue
-            if running is not None and call.call_id in running:
-                adopt(board, [running[call.call_id]])
-                continue
-        if call.call_id not in told:
-            board.tell_found(
-                call, [record_of(one, ended_at(one)) for one in its_records]
+        Args:
+            over: calls that the PBX just said do not go on.
+
+        Returns:
+            The ids of calls that ended only just: their reports, or more records of
+            them, may be on their way, so they will be looked for again soon.
+
+        Raises:
+            InvalidAuthError: the PBX refuses the password; do not ask again.
+        """
+        now = dt_util.utcnow()
+        just_ended: set[str] = set()
+        again: float | None = None
+        if not self._enabled:
+            self._board.history.skip_to(now)
+        else:
+            try:
+                just_ended = await self._tell_log(now, over)
+                if just_ended:
+                    again = LOOK_AGAIN_IN
+                self.log_reads += 1
+                self.log_problem = None
+            except InvalidAuthError:
+                raise
+            except (PbxError, MalformedReportError) as error:
+                _LOGGER.debug("The call log could not be read: %s", error)
+                self.log_problem = f"{type(error).__name__}: {error}"
+                again = _TRY_AGAIN_IN
+        if again is None:
+            self._board.end_forgotten()
+        if self._board.delivery.state is Delivery.FAILING:
+            again = _TRY_AGAIN_IN
+        self._plan.done(Poll.CALL_LOG, time.monotonic())
+        if again is not None:
+            self._plan.hasten(Poll.CALL_LOG, time.monotonic(), again)
+        return just_ended
+
+    async def end_silent_calls(self) -> None:
+        """Ask about calls of which nothing was heard for long, and end those that are over.
+
+        How one ended is in the log, if it is there.
+
+        Raises:
+            PbxError: the PBX cannot be asked now.
+        """
+        board = self._board
+        silent = board.calls.silent(dt_util.utcnow())[:_MOST_CALLS_ASKED]
+        gone = [call_id for call_id in silent if await self._is_over(call_id)]
+        if not gone:
+            return
+        just_ended = await self.read_log(over=gone) if self._enabled else set()
+        now = dt_util.utcnow()
+        for call_id in gone:
+            # In half a minute the reports of the others will have told how they
+            # ended, or the log.
+            if call_id not in just_ended:
+                board.handle(board.calls.gone(call_id, now), now)
+
+    async def _is_over(self, call_id: str) -> bool:
+        """Ask whether a call still runs; return True if the PBX no longer knows it."""
+        board = self._board
+        try:
+            members = await queries.members_of_call(
+                self._client, call_id, board.calls.extensions_in(call_id)
             )
-    return fresh
+        except MalformedReportError as error:
+            _LOGGER.debug("Asking about a call brought something odd: %s", error)
+            return False
+        except TokenRejectedError:
+            raise
+        except RefusedError as error:
+            _LOGGER.debug("Asking about a call was declined: %s", error)
+            return False
+        now = dt_util.utcnow()
+        if members is not None:
+            board.handle(board.calls.confirm(call_id, members, now), now)
+            return False
+        # No report told that anybody hung up.
+        board.delivery.missed(now)
+        return True
+
+    async def _tell_log(self, now: datetime, over: Collection[str]) -> set[str]:
+        """Tell what the log has and nobody told, a day at a time.
+
+        Raises:
+            PbxError: it cannot be read; what was told until then stays told.
+        """
+        history = self._board.history
+        self._note_what_ids_are()
+        clock = replace(self._clock(), ids_are_times=history.ids_are_times)
+        start = history.told.look_back_to(now)
+        just_ended: set[str] = set()
+        async for until, records in read_call_log(
+            self._client, clock, start, now, margin=_UNCERTAIN
+        ):
+            just_ended |= await self._tell(records, now, over)
+            history.checked(until)
+            # There is time for it here, and a power cut now would tell them all again.
+            await history.async_save()
+        return just_ended
+
+    def _note_what_ids_are(self) -> None:
+        """Note whether the ids of calls begin with the true time of the PBX's clock."""
+        if (opened := self._board.calls.last_opened) is not None:
+            call_id, opened_at = opened
+            began = began_by_id(call_id)
+            self._board.history.ids_are_times = (
+                began is not None
+                and abs(began - self._clock().drift - opened_at) < _PROVEN
+            )
+
+    async def _tell(
+        self, records: list[CallRecord], now: datetime, over: Collection[str]
+    ) -> set[str]:
+        """Tell the calls that are over and not told; return those that just ended."""
+        board = self._board
+        told = board.history.told
+        news = by_call(one for one in records if one.call_id not in told)
+        earliest = told.earliest(now)
+        running: dict[str, queries.RunningCall] | None = None
+        asked = False
+        just_ended: set[str] = set()
+        for count, its_records in enumerate(news):
+            if count % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+            call = call_of(its_records, board.directory)
+            if call is None or call.started_at is None or call.started_at < earliest:
+                continue
+            if call.ended_at is None or call.ended_at > now - _JUST_NOW:
+                just_ended.add(call.call_id)
+                continue
+            if call.call_id not in over:
+                known = call.call_id in board.calls
+                if known and not board.calls.is_silent(call.call_id, now):
+                    continue
+                # A part of a call that goes on has a record, too (protocol 5.3).
+                if not asked:
+                    asked, running = True, await queries.running_calls(self._client)
+                if running is None and known:
+                    continue
+                if running is not None and call.call_id in running:
+                    adopt(board, [running[call.call_id]])
+                    continue
+            if call.call_id not in told:
+                board.tell_found(call, its_records)
+        return just_ended

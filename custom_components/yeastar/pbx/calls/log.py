@@ -5,12 +5,12 @@ once within 30 s, `cdr/download` is the file, CSV with a header (protocol 6.11).
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 import csv
 from dataclasses import replace
 from datetime import datetime, timedelta
 import io
-from typing import Any
+from typing import Final
 
 from ..client import YeastarClient
 from ..clock import PbxClock
@@ -19,17 +19,17 @@ from ..models import text
 from ..reports import MalformedReportError, understand
 from .description import Call, Directory, describe
 from .evidence import Evidence
-from .record import record_of
+from .record import CallRecord, record_of
 from .tracker import LONGEST_ID
 
 # One day of a busy PBX is some thousand records of 200 bytes.
-LONGEST_SPAN = timedelta(days=1)
+_DAY: Final = timedelta(days=1)
+# The PBX knows whole seconds, and both ends of what it is asked for are in.
+_SECOND: Final = timedelta(seconds=1)
 # api_error_code.html: "no CDR" is a failure, not an empty file.
-_NO_RECORDS = "no_call_records"
-_LINK_INVALID = "download_link_invalid"
-_COLUMNS = frozenset({"callid", "timestart"})
-
-type CallLogRecord = dict[str, Any]
+_NO_RECORDS: Final = "no_call_records"
+_LINK_INVALID: Final = "download_link_invalid"
+_COLUMNS: Final = frozenset({"callid", "timestart"})
 
 
 async def read_call_log(
@@ -38,28 +38,41 @@ async def read_call_log(
     start: datetime,
     end: datetime,
     *,
+    margin: timedelta = timedelta(),
     numbers: str = "all",
-) -> list[CallLogRecord]:
-    """Return the records of the calls that began in a span of time.
+) -> AsyncIterator[tuple[datetime, list[CallRecord]]]:
+    """Yield the records of the calls that began in a span of time, a day at a time.
 
     Args:
-        client: to ask with; takes two requests, four if the first download fails.
+        client: to ask with; takes two requests a day, four if a download fails.
         clock: of the PBX.
         start: of the span, aware.
-        end: of the span, not more than `LONGEST_SPAN` later.
+        end: of the span, not part of it.
+        margin: what to read beyond both ends of each day, for a clock that may have
+            been changed; records in there may come twice.
         numbers: extensions separated by commas, or `all`.
 
-    Returns:
-        Records in the shape of a `new_cdr` payload, `time_start` a true time.
+    Yields:
+        Up to when the log was read, and the records of that day.
 
     Raises:
         PbxError: the log cannot be had now. That there are no calls is no error.
     """
-    asked = {
-        "number": numbers,
-        "starttime": clock.wall(start),
-        "endtime": clock.wall(end),
-    }
+    while start < end:
+        until = min(start + _DAY, end)
+        asked = {
+            "number": numbers,
+            "starttime": clock.wall(start - margin),
+            "endtime": clock.wall(until + margin - _SECOND),
+        }
+        yield until, await _read(client, clock, asked)
+        start = until
+
+
+async def _read(
+    client: YeastarClient, clock: PbxClock, asked: dict[str, str]
+) -> list[CallRecord]:
+    """Return the records of one day."""
     try:
         content = await _download(client, asked)
     except RefusedError as error:
@@ -87,7 +100,7 @@ async def _download(client: YeastarClient, asked: dict[str, str]) -> bytes:
     raise AssertionError
 
 
-def _parse(content: bytes, clock: PbxClock) -> list[CallLogRecord]:
+def _parse(content: bytes, clock: PbxClock) -> list[CallRecord]:
     """Return the records of a CSV file; what is not a record is left out.
 
     Raises:
@@ -95,7 +108,7 @@ def _parse(content: bytes, clock: PbxClock) -> list[CallLogRecord]:
     """
     # A name in another encoding must not cost the whole file.
     rows = csv.reader(io.StringIO(content.decode("utf-8-sig", errors="replace")))
-    found: list[CallLogRecord] = []
+    found: list[CallRecord] = []
     columns: list[str] = []
     for row in _readable(rows):
         if not columns:
@@ -104,7 +117,7 @@ def _parse(content: bytes, clock: PbxClock) -> list[CallLogRecord]:
                 # Another page with HTTP 200 is no empty log.
                 raise NotYeastarError("the file is not a call log")
             continue
-        if record := _record(dict(zip(columns, row, strict=False)), clock):
+        if record := _record_in(dict(zip(columns, row, strict=False)), clock):
             found.append(record)
     return found
 
@@ -122,7 +135,7 @@ def _readable(rows: Iterator[list[str]]) -> Iterator[list[str]]:
             yield row
 
 
-def _record(fields: dict[str, str], clock: PbxClock) -> CallLogRecord | None:
+def _record_in(fields: dict[str, str], clock: PbxClock) -> CallRecord | None:
     """Return one record, None if it is not one of a call."""
     call_id = text(fields.get("callid"))
     began = clock.moment(text(fields.get("timestart")), call_id)
@@ -132,24 +145,23 @@ def _record(fields: dict[str, str], clock: PbxClock) -> CallLogRecord | None:
         report = understand({"event": "NewCdr", **fields}, clock.zone)
     except MalformedReportError:
         return None
-    return {**report.payload, "call_id": call_id, "time_start": began.isoformat()}
+    record = replace(record_of(report.payload, began), call_id=call_id, began=began)
+    return replace(record, heard_at=record.ended_at)
 
 
-def by_call(records: Iterable[CallLogRecord]) -> list[list[CallLogRecord]]:
+def by_call(records: Iterable[CallRecord]) -> list[list[CallRecord]]:
     """Return the records of each call, in the order in which the calls ended.
 
     Several records of one call (a transfer, a queue, a mobile that rang along) are
     one call.
     """
-    by_id: dict[str, list[CallLogRecord]] = {}
+    by_id: dict[str, list[CallRecord]] = {}
     for record in records:
-        by_id.setdefault(record["call_id"], []).append(record)
-    return sorted(
-        by_id.values(), key=lambda its: (max(map(ended_at, its)), its[0]["call_id"])
-    )
+        by_id.setdefault(record.call_id, []).append(record)
+    return sorted(by_id.values(), key=lambda its: (_over_at(its), its[0].call_id))
 
 
-def calls_of(records: Iterable[CallLogRecord], directory: Directory) -> list[Call]:
+def calls_of(records: Iterable[CallRecord], directory: Directory) -> list[Call]:
     """Return the calls that records are about, in the order in which they ended.
 
     What may be nothing but a phantom is left out (5.3).
@@ -161,13 +173,14 @@ def calls_of(records: Iterable[CallLogRecord], directory: Directory) -> list[Cal
     ]
 
 
-def call_of(records: list[CallLogRecord], directory: Directory) -> Call | None:
+def call_of(records: list[CallRecord], directory: Directory) -> Call | None:
     """Return the call that records of one call are about, None if there never was one."""
-    call_id = records[0]["call_id"]
-    began = min(datetime.fromisoformat(one["time_start"]) for one in records)
-    ended = max(ended_at(one) for one in records)
-    evidence = Evidence(call_id, opened_at=began, started_at=began, heard_at=ended)
-    evidence.records = [record_of(one, ended_at(one)) for one in records]
+    began = min(one.began or one.heard_at for one in records)
+    ended = _over_at(records)
+    evidence = Evidence(
+        records[0].call_id, opened_at=began, started_at=began, heard_at=ended
+    )
+    evidence.records = list(records)
     if evidence.never_was:
         return None
     call = describe(evidence, directory, ended)
@@ -175,8 +188,6 @@ def call_of(records: list[CallLogRecord], directory: Directory) -> Call | None:
     return replace(call, started_at=began, ended_at=ended)
 
 
-def ended_at(record: CallLogRecord) -> datetime:
-    """Return when the call of a record ended, as the record has it."""
-    duration = record.get("call_duration")
-    seconds = duration if isinstance(duration, int) else 0
-    return datetime.fromisoformat(record["time_start"]) + timedelta(seconds=seconds)
+def _over_at(records: list[CallRecord]) -> datetime:
+    """Return when the call of these records was over."""
+    return max(record.ended_at for record in records)

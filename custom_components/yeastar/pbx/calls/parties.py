@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ...switchboard.board import Switchboard
-from ...switchboard.readers import members_of_call
+from .. import queries
 from ..client import YeastarClient
 from ..errors import RefusedError, TokenRejectedError
-from ..inventory import running_calls
 from ..models import text
-from ..reports import MalformedReportError, members_of
+from ..reports import MalformedReportError
+from .tracker import CallTracker
 
 # event-CallStatus.html: these two are the caller's words.
 _CALLER = frozenset({"ALERT", "ANSWERED"})
@@ -31,45 +30,60 @@ class Party:
 
 
 async def parties_of_call(
-    client: YeastarClient, board: Switchboard, call_id: str
+    client: YeastarClient, calls: CallTracker, call_id: str
 ) -> list[Party]:
     """Return who takes part in a call, nobody if the PBX does not know it.
 
+    Args:
+        client: to ask with.
+        calls: what was reported of the calls of this PBX.
+        call_id: of the call.
+
     Raises:
         PbxError: the PBX cannot be asked.
     """
     try:
-        members = await members_of_call(client, board, call_id)
+        members = await queries.members_of_call(
+            client, call_id, calls.extensions_in(call_id)
+        )
     except MalformedReportError:
         members = None
-    return _parties(members or board.calls.members_of(call_id))
+    return _parties(members or calls.parties(call_id))
 
 
 async def calls_of_extension(
-    client: YeastarClient, board: Switchboard, extension: str
+    client: YeastarClient, calls: CallTracker, extension: str
 ) -> list[list[Party]]:
     """Return the calls of an extension, each as who takes part.
+
+    Args:
+        client: to ask with.
+        calls: what was reported of the calls of this PBX.
+        extension: whose calls are looked for.
 
     Raises:
         PbxError: the PBX cannot be asked.
     """
+    found: list[list[dict[str, Any]] | None]
     try:
-        answer = await client.request("extension/query_call", {"number": extension})
-        found = [members_of(one.get("members")) for one in running_calls(answer)]
+        asked = await queries.calls_of_extensions(client, extension)
+        found = [call.members for call in asked]
     except TokenRejectedError:
         raise
-    except RefusedError, MalformedReportError:
-        # Firmware before 2020-11-09 (7.3): what was reported has to do.
+    except RefusedError:
+        # Older firmware (protocol 7.3) cannot list them.
+        found = [None]
+    if None in found:
+        # What was reported has to do.
         found = [
-            board.calls.members_of(call.call_id)
-            for call in board.calls.active
+            calls.parties(call.call_id)
+            for call in calls.active
             if extension in call.extensions
         ]
-    calls = map(_parties, found)
     return [
         parties
-        for parties in calls
-        if any(p.kind == "ext" and p.number == extension for p in parties)
+        for parties in (_parties(members) for members in found if members)
+        if any(party.kind == "ext" and party.number == extension for party in parties)
     ]
 
 

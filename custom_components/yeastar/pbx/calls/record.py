@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 import re
 from typing import Any
 
@@ -14,14 +14,23 @@ _NAMED = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>\s*")
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A CDR as far as it tells about a call. Durations in seconds."""
+    """A CDR as far as it tells about a call. Durations in seconds.
 
+    Attributes:
+        call_id: of the call, "" if the PBX left it out.
+        heard_at: when it was reported; in the call log, when it should have been.
+        taker: the member of a group that this is about.
+        duration: of the whole, ringing included; None if unknown.
+        talk: how long of it the PBX calls talk, whoever it was that talked.
+        began: when that was, None if unknown.
+    """
+
+    call_id: str
     heard_at: datetime
     kind: str
     status: str
     caller: str | None
     called: str | None
-    # The member of a group that this is about.
     taker: str | None
     duration: int | None
     talk: int
@@ -29,6 +38,13 @@ class CallRecord:
     did: str | None
     trunk: str | None
     recording: str | None
+
+    @property
+    def ended_at(self) -> datetime:
+        """Return when it ended, as it says itself if it does."""
+        if self.began is None:
+            return self.heard_at
+        return self.began + timedelta(seconds=self.duration or 0)
 
     @property
     def unanswered(self) -> bool:
@@ -42,7 +58,7 @@ class CallRecord:
         return short and not self.talk and self.unanswered
 
 
-def record_of(payload: Mapping[str, Any], now: datetime) -> CallRecord:
+def record_of(payload: Mapping[str, Any], heard_at: datetime) -> CallRecord:
     """Return what a `new_cdr` report says."""
     called, taker = text_of(payload.get("call_to")), None
     if called and (match := _GROUP.fullmatch(called)):
@@ -52,7 +68,8 @@ def record_of(payload: Mapping[str, Any], now: datetime) -> CallRecord:
     except ValueError:
         began = None
     return CallRecord(
-        heard_at=now,
+        call_id=text_of(payload.get("call_id")) or "",
+        heard_at=heard_at,
         kind=(text_of(payload.get("type")) or "").strip().upper(),
         status=(text_of(payload.get("status")) or "").strip().upper(),
         caller=_plain(text_of(payload.get("call_from"))),

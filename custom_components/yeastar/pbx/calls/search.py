@@ -1,15 +1,14 @@
 """Look calls up in the PBX's records."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from ...switchboard.board import Switchboard
 from ..client import YeastarClient
 from ..clock import PbxClock
 from ..inventory import number_end
-from .log import LONGEST_SPAN, CallLogRecord, calls_of, read_call_log
-from .tracker import Call, Direction, Outcome
+from .description import Call, Direction, Directory, Outcome
+from .log import calls_of, read_call_log
+from .record import CallRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,28 +43,18 @@ class CallSearch:
                 return True
         return False
 
-    def days(self) -> Iterator[tuple[datetime, datetime]]:
-        """Yield spans that can be asked for one at a time."""
-        start = self.start
-        while start < self.end:
-            end = min(start + LONGEST_SPAN, self.end)
-            yield start, end
-            start = end
-
 
 async def find_calls(
-    client: YeastarClient, board: Switchboard, clock: PbxClock, search: CallSearch
+    client: YeastarClient, directory: Directory, clock: PbxClock, search: CallSearch
 ) -> list[Call]:
     """Return the calls that a search finds, the newest first.
 
     Raises:
         PbxError: the records cannot be read now.
     """
-    records: list[CallLogRecord] = []
-    second = timedelta(seconds=1)
-    for start, end in search.days():
-        # The PBX knows whole seconds, and both ends are in.
-        records += await read_call_log(client, clock, start, end - second)
-    found = [call for call in calls_of(records, board.directory) if search.finds(call)]
+    records: list[CallRecord] = []
+    async for _, those in read_call_log(client, clock, search.start, search.end):
+        records += those
+    found = [call for call in calls_of(records, directory) if search.finds(call)]
     found.sort(key=lambda call: (call.started_at, call.call_id), reverse=True)
     return found

@@ -142,10 +142,17 @@ class CallTracker:
         """Tell whether a call is open: it goes on, or its end is not complete."""
         return call_id in self._open
 
-    def members_of(self, call_id: str) -> list[dict[str, Any]]:
+    def parties(self, call_id: str) -> list[dict[str, Any]]:
         """Return who takes part in an open call as reports have it, like its members."""
         evidence = self._open.get(call_id)
         return evidence.members() if evidence is not None else []
+
+    def extensions_in(self, call_id: str) -> tuple[str, ...]:
+        """Return the extensions that had part in a call that goes on, else none."""
+        evidence = self._open.get(call_id)
+        if evidence is None or call_id in self._closing:
+            return ()
+        return self._describe(evidence).extensions
 
     @property
     def next_due(self) -> datetime | None:

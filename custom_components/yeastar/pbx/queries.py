@@ -1,0 +1,356 @@
+"""What the PBX can be asked (protocol 6.2 to 6.7, 6.10): each list, request and answer.
+
+The twin of `commands`. A query may be sent as often as one likes: it changes nothing.
+Every function raises RefusedError if the PBX declines, with its reason, and another
+PbxError if it cannot be asked now. A list that is missing from an answer is an empty
+one, because the PBX leaves empty ones out.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+import logging
+from typing import Any
+
+from .client import YeastarClient
+from .errors import NotYeastarError, RefusedError, TokenRejectedError
+from .inventory import (
+    Extension,
+    Queue,
+    Trunk,
+    extension_status,
+    number_end,
+    trunk_status,
+)
+from .models import Device, records, text
+from .reports import MalformedReportError, clean, members_of
+from .sounds import is_file_name
+from .voicemail import Message
+
+_LOGGER = logging.getLogger(__name__)
+
+# What the PBX takes for "of all of them".
+ALL = "all"
+# api_error_code.html: the PBX has no call like the one that was asked about. How it
+# says that it has none at all is not documented for `call/query` (protocol 6.6).
+_NO_SUCH_CALL = "call_unknown"
+# Calls that an extension has part in, and those on trunks; there are no others.
+_ALL_CALLS = (
+    ("extension/query_call", {"number": ALL}),
+    ("call/query", {"type": "inbound"}),
+    ("call/query", {"type": "outbound"}),
+)
+# The same for boxes: there is no such one, or nothing is in it.
+_NO_SUCH_BOX = ("extension_unknown", "voicemail_unknown")
+# Agents that could take a call; Asterisk's "not in use" (protocol 6.5).
+_AGENT_IS_FREE = "1"
+_CONTACT_NUMBERS = (
+    "businessnum",
+    "businessnum2",
+    "mobile",
+    "mobile2",
+    "homenum",
+    "homenum2",
+    "businessfax",
+    "homefax",
+    "othernum",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """A call that is going on.
+
+    Attributes:
+        call_id: the PBX's id for it.
+        members: who takes part, as reports have them; None if that makes no sense.
+    """
+
+    call_id: str
+    members: list[dict[str, Any]] | None
+
+
+async def device(client: YeastarClient) -> Device:
+    """Ask the PBX about itself (deviceinfo-query.html).
+
+    Raises:
+        NotYeastarError: the answer has no serial number.
+        PbxError: the PBX cannot be asked now.
+    """
+    answer = await client.request("deviceinfo/query")
+    info = answer.get("deviceinfo")
+    found = Device.from_wire(info if isinstance(info, dict) else {})
+    if not found.serial:
+        raise NotYeastarError("the PBX did not tell its serial number")
+    return found
+
+
+async def extensions(client: YeastarClient) -> dict[str, Extension]:
+    """Return all extensions by their numbers (protocol 6.3)."""
+    answer = await client.request("extension/list")
+    return {
+        number: Extension(
+            number=number,
+            name=text(item.get("username")),
+            status=extension_status(text(item.get("status"))),
+        )
+        for item in records(answer.get("extlist"))
+        if (number := text(item.get("number")))
+    }
+
+
+async def trunks(client: YeastarClient) -> dict[str, Trunk]:
+    """Return all trunks by their names (protocol 6.4)."""
+    answer = await client.request("trunk/list")
+    return {
+        name: Trunk(
+            name=name,
+            kind=text(item.get("type")),
+            status=trunk_status(detail := text(item.get("status"))),
+            detail=detail,
+        )
+        for item in records(answer.get("trunklist"))
+        if (name := text(item.get("trunkname")))
+    }
+
+
+async def queue_names(client: YeastarClient) -> dict[str, str]:
+    """Return the names of all queues by their numbers (protocol 6.5).
+
+    The rest of the answer is secrets, and goes no further.
+    """
+    answer = await client.request("queue/query", {"number": ALL})
+    return {
+        number: text(item.get("queuename"))
+        for item in records(answer.get("queues"))
+        if (number := text(item.get("number")))
+    }
+
+
+async def queues(client: YeastarClient, names: dict[str, str]) -> dict[str, Queue]:
+    """Return who waits in each queue and who could help (protocol 6.5).
+
+    Args:
+        client: to ask with.
+        names: of the queues, from `queue_names`; this answer has none.
+    """
+    answer = await client.request("queue/query_status", {"number": ALL})
+    found = {}
+    for item in records(answer.get("queues")):
+        if not (number := text(item.get("number"))):
+            continue
+        # An array with one object in it.
+        status = next(iter(records(item.get("queuestatus"))), None)
+        waiting = available = None
+        if status is not None:
+            count = text(status.get("callercount"))
+            callers = len(records(status.get("callers")))
+            sane = count.isdecimal() and len(count) < 7
+            waiting = int(count) if sane else callers
+            available = sum(
+                text(agent.get("agentstatus")) == _AGENT_IS_FREE
+                for agent in records(status.get("members"))
+            )
+        found[number] = Queue(number, names.get(number, ""), waiting, available)
+    return found
+
+
+async def ivr_numbers(client: YeastarClient) -> set[str]:
+    """Return the numbers of all IVRs (protocol 6.7)."""
+    answer = await client.request("ivr/query", {"number": ALL})
+    # An array under a singular key.
+    return {text(item.get("number")) for item in records(answer.get("ivr"))} - {""}
+
+
+async def contacts(client: YeastarClient) -> dict[str, str]:
+    """Return the names of the company's contacts by the ends of their numbers.
+
+    Source: companycontacts/query (protocol 6.2). See `inventory.number_end`.
+    """
+    answer = await client.request("companycontacts/query", {"id": ALL})
+    found: dict[str, str] = {}
+    for item in records(answer.get("companycontacts")):
+        person = f"{text(item.get('firstname'))} {text(item.get('lastname'))}".strip()
+        company = text(item.get("company"))
+        name = f"{person} ({company})" if person and company else person or company
+        for key in _CONTACT_NUMBERS if name else ():
+            if end := number_end(text(item.get(key))):
+                found.setdefault(end, name)
+    return found
+
+
+async def do_not_disturb(
+    client: YeastarClient, numbers: Iterable[str]
+) -> dict[str, bool | None]:
+    """Return which of these extensions take no calls, None if the PBX does not say.
+
+    Source: extension/query (protocol 6.3). Everything else of the answer is passwords
+    and private matters, and goes no further.
+    """
+    words = {"on": True, "off": False}
+    answer = await client.request("extension/query", {"number": ",".join(numbers)})
+    return {
+        number: words.get(text(item.get("dnd")).lower())
+        for item in records(answer.get("extinfos"))
+        if (number := text(item.get("number")))
+    }
+
+
+async def unread_voicemails(client: YeastarClient) -> dict[str, int]:
+    """Return how many unread messages each box has; empty boxes may be missing.
+
+    Source: voicemail/query (protocol 6.10).
+    """
+    answer = await client.request("voicemail/query", {"number": ALL})
+    return {
+        number: sum(
+            text(message.get("voicemailstatus")).lower() == "unread"
+            for message in records(box.get("voicemail"))
+        )
+        for box in records(answer.get("voicemails"))
+        if (number := text(box.get("number")))
+    }
+
+
+async def messages(client: YeastarClient, number: str = ALL) -> list[Message]:
+    """Return the messages in the box of an extension, or in all boxes.
+
+    Source: voicemail/query (protocol 6.10). What has no proper file name is left out,
+    and so is what is in other boxes than the one that was asked about.
+    """
+    try:
+        answer = await client.request("voicemail/query", {"number": number})
+    except RefusedError as error:
+        if error.reason not in _NO_SUCH_BOX:
+            raise
+        return []
+    return [
+        Message(
+            number=box_number,
+            file=file,
+            status=text(item.get("voicemailstatus")),
+            sender=text(item.get("messagefrom")),
+            date=text(item.get("voicemaildate")),
+            seconds=int(length) if length.isdecimal() and len(length) < 7 else None,
+        )
+        for box in records(answer.get("voicemails"))
+        if (box_number := text(box.get("number"))) and number in (ALL, box_number)
+        for item in records(box.get("voicemail"))
+        if is_file_name(file := text(item.get("voicemailfile")))
+        for length in (text(item.get("voicemaillength")),)
+    ]
+
+
+async def calls_of_extensions(
+    client: YeastarClient, *numbers: str
+) -> list[RunningCall]:
+    """Return the calls that extensions have part in now, of all if none is named.
+
+    Source: extension/query_call (protocol 6.3), since firmware of 2020-11-09.
+    """
+    asked = {"number": ",".join(numbers) or ALL}
+    return list(_calls_in(await client.request("extension/query_call", asked)))
+
+
+async def calls_on_trunks(client: YeastarClient) -> list[RunningCall]:
+    """Return the calls on trunks: with extensions, in IVRs and in queues.
+
+    Source: call/query, which lists no internal calls (protocol 6.6).
+    """
+    found: list[RunningCall] = []
+    for direction in ("inbound", "outbound"):
+        found += _calls_in(await client.request("call/query", {"type": direction}))
+    return found
+
+
+async def running_calls(client: YeastarClient) -> dict[str, RunningCall] | None:
+    """Return all calls that are going on by their ids.
+
+    Returns:
+        None if the PBX declines to list them: then nothing is known, neither that a
+        call goes on nor that it has ended.
+    """
+    found: dict[str, RunningCall] = {}
+    for endpoint, parameters in _ALL_CALLS:
+        try:
+            answer = await client.request(endpoint, parameters)
+        except TokenRejectedError:
+            raise
+        except RefusedError as error:
+            if error.reason != _NO_SUCH_CALL:
+                _LOGGER.debug("Listing the running calls was declined: %s", error)
+                return None
+            continue
+        for call in _calls_in(answer):
+            found.setdefault(call.call_id, call)
+    return found
+
+
+async def members_of_call(
+    client: YeastarClient, call_id: str, numbers: Iterable[str]
+) -> list[dict[str, Any]] | None:
+    """Return who takes part in a call, None if the PBX no longer knows it.
+
+    `call/query` lists no internal calls, and whether it knows one by its id is not
+    said (protocol 6.6): what it does not know is looked for at its extensions.
+
+    Args:
+        client: to ask with.
+        call_id: the PBX's id for the call.
+        numbers: of the extensions that have had part in it.
+
+    Raises:
+        MalformedReportError: the answer makes no sense.
+        PbxError: the PBX cannot be asked, or declines to answer.
+    """
+    try:
+        answer = await client.request("call/query", {"callid": call_id})
+    except RefusedError as error:
+        if error.reason != _NO_SUCH_CALL:
+            raise
+    else:
+        if (found := _find(_calls_in(answer), call_id)) is not None:
+            return found
+    if not (asked := tuple(numbers)):
+        return None
+    try:
+        calls = await calls_of_extensions(client, *asked)
+    except TokenRejectedError:
+        raise
+    except RefusedError:
+        # Older firmware (protocol 7.3): the first answer has to do.
+        return None
+    return _find(calls, call_id)
+
+
+def _find(calls: Iterable[RunningCall], call_id: str) -> list[dict[str, Any]] | None:
+    """Return the members of one of these calls, None if it is not among them.
+
+    Raises:
+        MalformedReportError: it is, and its members make no sense.
+    """
+    for call in calls:
+        if call.call_id == call_id:
+            if call.members is None:
+                raise MalformedReportError("the members of a call make no sense")
+            return call.members
+    return None
+
+
+def _calls_in(answer: dict[str, Any]) -> Iterator[RunningCall]:
+    """Yield the calls in an answer to `call/query` or `extension/query_call`.
+
+    An idle extension may be missing, or have no calls, or there is no list at all
+    (protocol 6.3, 6.6).
+    """
+    found = records(answer.get("calls"))
+    for extension in records(answer.get("calllist")):
+        found += records(extension.get("numbercalls"))
+    for call in clean(found):
+        if not (call_id := text(call.get("callid"))):
+            continue
+        try:
+            members = members_of(call.get("members"))
+        except MalformedReportError as error:
+            _LOGGER.debug("A running call makes no sense: %s", error)
+            members = None
+        yield RunningCall(call_id, members)

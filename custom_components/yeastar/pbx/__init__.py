@@ -1,5 +1,8 @@
-"""The language of a Yeastar S-Series PBX: API 2.0.0 and its event reports.
+"""A Yeastar S-Series or K2 PBX, spoken to over its API 2.0.0.
 
-Knows nothing of Home Assistant. `client` asks, `reports` understands what the
-PBX says by itself, `models` are the things it has, `errors` are its refusals.
+A library in its own right: it needs aiohttp and cryptography and nothing of Home
+Assistant, and every name of an endpoint is in here.
+
+Hands out: `client` (a session), `queries` and `commands` (what to ask and to order),
+`reports` (what the PBX says by itself), `calls` (what both mean for calls).
 """

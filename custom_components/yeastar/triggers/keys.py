@@ -1,14 +1,30 @@
-"""Keys pressed during calls, each told once, however the PBX reports them.
+"""The trigger for keys pressed during calls: each fires once, however it is reported.
 
 A report has the key (`info`) and its place (`flag`), or all keys so far (`infos`),
 or both; which of them come together is not known (event-DTMF.html, protocol 5.8).
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, override
 
+import voluptuous as vol
+
+from homeassistant.const import CONF_SEQUENCE
+from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.trigger import TriggerActionRunner, TriggerConfig
+
+from ..const import CONF_MASK_NUMBERS, EVENT_REPORT
+from ..switchboard.listeners import PBX, Key, extension_key, queue_key
+from ..switchboard.mask import Mask
+from .bus import BusTrigger, schema_of
+
+CONF_KEY: Final = "key"
+
+# The keys of a telephone, and those that only some have.
+DTMF_KEYS: Final = tuple("0123456789*#ABCD")
 # Calls in which keys were pressed lately; the longest ago is forgotten first.
 MOST_CALLS = 200
 MOST_KEYS = 100
@@ -79,3 +95,79 @@ def _place(flag: object) -> int:
     if isinstance(flag, str) and flag.isdecimal() and len(flag) < MOST_DIGITS:
         return int(flag)
     return -1
+
+
+class DtmfReceivedTrigger(BusTrigger):
+    """Somebody pressed a key during a call.
+
+    `trigger.key` is the key, `trigger.sequence` all keys of the call so far,
+    `trigger.number` who pressed it.
+    """
+
+    _event = EVENT_REPORT
+    _schema = schema_of(
+        {
+            vol.Optional(CONF_KEY): vol.All(
+                cv.ensure_list, [vol.All(cv.string, vol.Upper, vol.In(DTMF_KEYS))]
+            ),
+            vol.Optional(CONF_SEQUENCE): vol.All(
+                cv.string, vol.Upper, vol.Match(r"^[0-9A-D*#]*$")
+            ),
+        }
+    )
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take target and options."""
+        super().__init__(hass, config)
+        self._keypad = Keypad()
+        self._wanted = frozenset(self._options.get(CONF_KEY, ()))
+        self._sequence: str = self._options.get(CONF_SEQUENCE, "")
+
+    @override
+    @callback
+    def _hear(
+        self,
+        event: Event,
+        parties: set[Key],
+        run_action: TriggerActionRunner,
+        reject: Callable[[str, Context], None],
+    ) -> None:
+        """Run the action for each key that is meant."""
+        if event.data.get("type") != "dtmf":
+            return
+        payload = event.data.get("payload") or {}
+        # Only who pressed the key is in the report.
+        member: dict[str, Any] = next(iter(payload.get("members") or ()), {})
+        number = member.get("number" if member.get("kind") == "ext" else "from")
+        path = member.get("call_path")
+        mask = self._mask_of(event.data["config_entry_id"])
+        pressed = self._keypad.take(payload, masked=mask is not None)
+        if not parties & {PBX, extension_key(str(number)), queue_key(str(path))}:
+            return
+        for press in pressed:
+            if self._wanted and press.key.upper() not in self._wanted:
+                reject(CONF_KEY, event.context)
+            elif not press.keys.upper().endswith(self._sequence):
+                reject(CONF_SEQUENCE, event.context)
+            else:
+                _ = run_action(
+                    {
+                        "key": press.key,
+                        # Not `keys`, which in a template is the method of a dict.
+                        "sequence": mask.number(press.keys) if mask else press.keys,
+                        "number": number,
+                        "path": path,
+                        "call_id": payload["call_id"],
+                        "config_entry_id": event.data["config_entry_id"],
+                        "device_id": event.data.get("device_id"),
+                    },
+                    "a key that was pressed",
+                    event.context,
+                )
+
+    def _mask_of(self, config_entry_id: str) -> Mask | None:
+        """Return what hides the numbers that somebody dials, if they are to be."""
+        entry = self._hass.config_entries.async_get_entry(config_entry_id)
+        if entry is None or not entry.options.get(CONF_MASK_NUMBERS, False):
+            return None
+        return Mask(lambda _number: False)

@@ -8,7 +8,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.network import is_local
 
-from . import notices, services
+from . import repairs, services
 from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .delivery.own_address import async_remove_own_address
@@ -59,13 +59,13 @@ async def async_unload_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> 
     """Take the entities away; the rest goes by the entry's own clean-up."""
     await async_remove_entities(hass, entry)
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
-        notices.hide(hass, entry.entry_id)
+        repairs.hide(hass, entry.entry_id)
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> None:
     """Forget what was kept of a PBX that is no longer wanted."""
-    notices.hide(hass, entry.entry_id)
+    repairs.hide(hass, entry.entry_id)
     await async_remove_own_address(hass, entry.entry_id)
     await async_remove_history(hass, entry.entry_id)
 

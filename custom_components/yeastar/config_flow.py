@@ -63,7 +63,6 @@ from .pbx.certificate import Certificate
 from .pbx.client import Access
 from .pbx.errors import LockedOutError, PbxError
 from .pbx.models import Device
-from .problems import problem_key
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -254,7 +253,7 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             else:
                 self._certificate = seen
         except PbxError as error:
-            return {"base": problem_key(error)}
+            return {"base": error.reason}
         return {}
 
     async def _async_log_in(self) -> dict[str, str]:
@@ -279,9 +278,9 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             device = await queries.device(client)
         except LockedOutError as error:
             shared.locked_until = access.locked_until
-            return {"base": problem_key(error)}
+            return {"base": error.reason}
         except PbxError as error:
-            return {"base": problem_key(error)}
+            return {"base": error.reason}
         except Exception:
             _LOGGER.exception("Unexpected error while logging in")
             return {"base": "unknown"}

@@ -1,14 +1,14 @@
 """Stay logged in: heartbeat, silent login, event target, retry with patience."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 import logging
 import math
 import time
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_HOST, CONF_PORT, CONF_WEBHOOK_ID
+from homeassistant.const import CONF_HOST, CONF_WEBHOOK_ID
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers import device_registry as dr
@@ -20,7 +20,6 @@ from .connection import LOGOUT_TIMEOUT, access_to, create_client
 from .const import (
     CONF_BASE_URL,
     CONF_CATCH_UP,
-    CONF_FINGERPRINT,
     CONF_MASK_NUMBERS,
     DOMAIN,
     HEARTBEAT_INTERVAL,
@@ -31,21 +30,13 @@ from .delivery.target import EventTargets, automatic_base_url
 from .delivery.watch import Delivery
 from .delivery.webhook import ReportReceiver
 from .media.library import SoundLibrary
-from .notices import OF_CONNECTION, Notice, Notices
-from .pbx import certificate, queries
+from .pbx import queries
 from .pbx.clock import PbxClock
-from .pbx.errors import (
-    ApiTooOldError,
-    CertificateChangedError,
-    CertificateUntrustedError,
-    InvalidAuthError,
-    LockedOutError,
-    PbxError,
-)
+from .pbx.errors import InvalidAuthError, PbxError
 from .pbx.models import Device
 from .pbx.reports import Report
 from .pbx.settings_writer import SettingsWriter
-from .problems import problem_key
+from .repairs import OF_CONNECTION, Notice, Notices
 from .switchboard.board import Switchboard
 from .switchboard.catch_up import LOOK_AGAIN_IN, CatchUp
 from .switchboard.history import CallHistory
@@ -209,9 +200,10 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 translation_domain=DOMAIN, translation_key="invalid_auth"
             ) from error
         except PbxError as error:
-            await self._give_notice(error)
+            locked_for = self._access.locked_until - time.monotonic()
+            await self.notices.show_error(error, locked_for)
             raise UpdateFailed(
-                translation_domain=DOMAIN, translation_key=problem_key(error)
+                translation_domain=DOMAIN, translation_key=error.reason
             ) from error
         self.notices.hide(*OF_CONNECTION)
         if self.client.transport == TCP:
@@ -219,44 +211,6 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         else:
             self.notices.hide(Notice.EVENTS_OVER_TCP)
         return device
-
-    async def _give_notice(self, error: PbxError) -> None:
-        """Tell under Repairs what does not mend itself."""
-        match error:
-            case LockedOutError():
-                left = self._access.locked_until - time.monotonic()
-                until = dt_util.now() + timedelta(seconds=left)
-                self.notices.show(
-                    Notice.LOCKED_OUT,
-                    {
-                        "minutes": str(max(1, math.ceil(left / MINUTE))),
-                        "until": f"{until:%H:%M}",
-                    },
-                )
-            case CertificateChangedError() | CertificateUntrustedError():
-                await self._give_notice_of_certificate()
-            case ApiTooOldError():
-                self.notices.show(Notice.API_TOO_OLD)
-
-    async def _give_notice_of_certificate(self) -> None:
-        """Show the certificate that is there now beside the one that was."""
-        data = self.config_entry.data
-        try:
-            seen = await certificate.inspect(data[CONF_HOST], data[CONF_PORT])
-        except PbxError as error:
-            _LOGGER.debug("The new certificate cannot be read: %s", error)
-            return
-        old = data.get(CONF_FINGERPRINT)
-        self.notices.show(
-            Notice.CERTIFICATE_CHANGED if old else Notice.CERTIFICATE_UNTRUSTED,
-            data={
-                "old": certificate.readable(old) if old else "",
-                "new": seen.readable_fingerprint,
-                "subject": seen.subject or "?",
-                "expires": seen.expires.date().isoformat() if seen.expires else "?",
-                CONF_FINGERPRINT: seen.fingerprint,
-            },
-        )
 
     async def _tick(self) -> Device:
         """Send the heartbeat if it is due, and read what is due."""

@@ -103,5 +103,5 @@ class DoNotDisturbSwitch(ExtensionEntity, SwitchEntity):
 def _problem(error: PbxError) -> str:
     """Return the key of the text that says why a setting was not changed."""
     if isinstance(error, RefusedError):
-        return _REFUSALS.get(error.reason, "setting_not_saved")
+        return _REFUSALS.get(error.refusal, "setting_not_saved")
     return "setting_not_confirmed"

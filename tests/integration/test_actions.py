@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.yeastar import services
+from custom_components.yeastar import orders, services
 from custom_components.yeastar.const import DOMAIN
-from custom_components.yeastar.pbx.errors import REASONS
+from custom_components.yeastar.pbx.errors import REFUSALS
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
@@ -537,7 +537,7 @@ async def test_each_refusal_has_its_words(
     with pytest.raises(HomeAssistantError) as error:
         await act(action, response=action == "get_calls", **data)
     assert not isinstance(error.value, ServiceValidationError)
-    assert str(error.value) == words(f"refused_{REASONS[errno]}")
+    assert str(error.value) == words(f"refused_{REFUSALS[errno]}")
     assert str(errno) not in str(error.value)
 
 
@@ -617,7 +617,7 @@ async def test_with_two_pbxs_it_has_to_be_said_which(
 
 async def test_actions_are_there_without_a_pbx_and_say_so(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
-    assert set(hass.services.async_services()[DOMAIN]) == set(services._HANDLERS)
+    assert set(hass.services.async_services()[DOMAIN]) == set(services._ACTIONS)
     with pytest.raises(ServiceValidationError):
         await hass.services.async_call(
             DOMAIN, "dial", {"extension": "1", "number": "2"}, blocking=True
@@ -656,7 +656,7 @@ async def test_no_number_gets_into_the_log_or_an_error(
 
 def test_every_text_of_a_refusal_has_its_reason() -> None:
     assert {key for key in TEXTS if key.startswith("refused_")} == {
-        *(f"refused_{reason}" for reason in services._REFUSALS),
+        *(f"refused_{reason}" for reason in orders.REFUSED_WITH_TEXT),
         "refused_refused",
     }
-    assert set(REASONS.values()) >= services._REFUSALS
+    assert set(REFUSALS.values()) >= orders.REFUSED_WITH_TEXT

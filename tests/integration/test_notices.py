@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.yeastar.const import DOMAIN
 from custom_components.yeastar.delivery import own_address
-from custom_components.yeastar.notices import FIXABLE, Notice
+from custom_components.yeastar.repairs import FIXABLE, Notice
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir

@@ -205,7 +205,7 @@ async def test_each_refusal_has_its_cause(
     pbx.faults.add(Fault.ERRNO, endpoint="login", errno=errno)
     with pytest.raises(kind) as caught:
         await make(pbx).login()
-    assert getattr(caught.value, "reason", None) == reason
+    assert getattr(caught.value, "refusal", None) == reason
 
 
 @pytest.mark.parametrize(

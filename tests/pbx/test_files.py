@@ -215,7 +215,7 @@ async def test_an_unknown_recording_is_named() -> None:
     async with bench() as one:
         with pytest.raises(RefusedError) as caught:
             await one.fetch(name="other.wav")
-        assert caught.value.reason == "recording_unknown"
+        assert caught.value.refusal == "recording_unknown"
 
 
 async def test_sound_under_another_name_is_not_taken() -> None:

@@ -109,7 +109,7 @@ class MediaView(HomeAssistantView):
             try:
                 return await self._stream(request, entry, asked)
             except RefusedError as error:
-                if last or error.reason not in _GONE:
+                if last or error.refusal not in _GONE:
                     raise
         return web.Response(status=HTTPStatus.NOT_FOUND)
 
@@ -198,7 +198,7 @@ def _answer(
 def _status(error: PbxError) -> HTTPStatus:
     """Return what a browser is told of a problem of the PBX."""
     if isinstance(error, NoFileError) or (
-        isinstance(error, RefusedError) and error.reason in _GONE
+        isinstance(error, RefusedError) and error.refusal in _GONE
     ):
         return HTTPStatus.NOT_FOUND
     return HTTPStatus.BAD_GATEWAY

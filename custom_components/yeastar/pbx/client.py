@@ -435,7 +435,7 @@ class YeastarClient:
                 if last:
                     raise
             except RefusedError as error:
-                if last or error.reason != "download_link_invalid":
+                if last or error.refusal != "download_link_invalid":
                     raise
         raise AssertionError
 

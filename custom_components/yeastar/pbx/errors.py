@@ -5,37 +5,59 @@ The PBX answers HTTP 200 to everything and puts a number, `errno`, into the body
 credential, a token or a phone number, so that every one of them may be logged.
 """
 
+from typing import ClassVar, Final
+
 
 class PbxError(Exception):
-    """Base of everything that the PBX or the way to it can do wrong."""
+    """Base of everything that the PBX or the way to it can do wrong.
+
+    Attributes:
+        reason: a stable word for what went wrong, the key of a text for the user.
+    """
+
+    reason: ClassVar[str] = "unknown"
 
 
 class CannotConnectError(PbxError):
     """No connection, connection lost, or no answer in time."""
 
+    reason = "cannot_connect"
+
 
 class WrongSchemeError(CannotConnectError):
     """HTTP was spoken to an HTTPS port, or the reverse."""
+
+    reason = "wrong_scheme"
 
 
 class TlsFailedError(CannotConnectError):
     """Both sides speak TLS, but have no version or cipher in common."""
 
+    reason = "tls_failed"
+
 
 class CertificateUntrustedError(CannotConnectError):
     """The certificate is not signed by a known authority and none is pinned."""
+
+    reason = "certificate_untrusted"
 
 
 class CertificateChangedError(CannotConnectError):
     """The certificate is not the one that was pinned."""
 
+    reason = "certificate_changed"
+
 
 class NotYeastarError(PbxError):
     """Something answered, but not the API: HTML, half an answer, a redirect."""
 
+    reason = "not_yeastar"
+
 
 class NotReadyError(PbxError):
     """The PBX's web server is up, its API service is not (20010, 30001, 30003)."""
+
+    reason = "not_ready"
 
 
 class SlowListenerError(PbxError):
@@ -49,36 +71,45 @@ class NoFileError(PbxError):
 class ApiTooOldError(PbxError):
     """The firmware has no API 2.0.0 (10003 or HTTP 404 on login)."""
 
+    reason = "api_too_old"
+
 
 class RefusedError(PbxError):
     """The PBX understood the request and declined it.
 
     Attributes:
         errno: the PBX's number for the reason.
-        reason: a stable word for it, usable as a translation key.
+        refusal: a stable word for why.
     """
 
     def __init__(self, errno: int) -> None:
         """Keep the number and find its word."""
         self.errno = errno
-        self.reason = REASONS.get(errno, "refused")
-        super().__init__(f"{self.reason.replace('_', ' ')} (errno {errno})")
+        self.refusal = REFUSALS.get(errno, "refused")
+        super().__init__(f"{self.refusal.replace('_', ' ')} (errno {errno})")
 
 
 class InvalidAuthError(RefusedError):
     """Wrong API user name or password (20003): must never be tried again as is."""
 
+    reason = "invalid_auth"
+
 
 class LockedOutError(RefusedError):
     """Five bad logins blocked this machine for 10 minutes (20002)."""
+
+    reason = "locked_out"
 
 
 class TokenRejectedError(RefusedError):
     """The session is gone (20004, 20005, 20006): log in again."""
 
+    # It was opened anew and rejected again, as by a PBX that is only starting.
+    reason = "not_ready"
+
 
 # api-v2/api_error_code.html; the 2xxxx block from the same products' v1.1.0 guide.
-REASONS = {
+REFUSALS: Final = {
     10003: "not_supported",
     10004: "parameter_missing",
     10005: "call_unknown",

@@ -220,7 +220,7 @@ async def messages(client: YeastarClient, number: str = ALL) -> list[Message]:
     try:
         answer = await client.request("voicemail/query", {"number": number})
     except RefusedError as error:
-        if error.reason not in _NO_SUCH_BOX:
+        if error.refusal not in _NO_SUCH_BOX:
             raise
         return []
     return [
@@ -276,7 +276,7 @@ async def running_calls(client: YeastarClient) -> dict[str, RunningCall] | None:
         except TokenRejectedError:
             raise
         except RefusedError as error:
-            if error.reason != _NO_SUCH_CALL:
+            if error.refusal != _NO_SUCH_CALL:
                 _LOGGER.debug("Listing the running calls was declined: %s", error)
                 return None
             continue
@@ -305,7 +305,7 @@ async def members_of_call(
     try:
         answer = await client.request("call/query", {"callid": call_id})
     except RefusedError as error:
-        if error.reason != _NO_SUCH_CALL:
+        if error.refusal != _NO_SUCH_CALL:
             raise
     else:
         if (found := _find(_calls_in(answer), call_id)) is not None:

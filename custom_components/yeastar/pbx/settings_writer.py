@@ -60,7 +60,7 @@ class SettingsWriter:
                         "extension/update", {"number": number, **changes}
                     )
                 except RefusedError as error:
-                    if error.reason != _TOO_FREQUENT:
+                    if error.refusal != _TOO_FREQUENT:
                         raise
                     self._pause = min(2 * self._pause, LONGEST_PAUSE)
                     if last:

@@ -76,7 +76,7 @@ async def _read(
     try:
         content = await _download(client, asked)
     except RefusedError as error:
-        if error.reason != _NO_RECORDS:
+        if error.refusal != _NO_RECORDS:
             raise
         return []
     # A day's records would keep the event loop for too long.
@@ -95,7 +95,7 @@ async def _download(client: YeastarClient, asked: dict[str, str]) -> bytes:
             if last:
                 return b""
         except RefusedError as error:
-            if last or error.reason != _LINK_INVALID:
+            if last or error.refusal != _LINK_INVALID:
                 raise
     raise AssertionError
 

@@ -42,13 +42,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> b
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     # Open before the login: the first report may come right after it.
-    coordinator.receiver.register(local_only=_is_private(entry.data[CONF_HOST]))
-    entry.async_on_unload(coordinator.receiver.unregister)
+    coordinator.webhook.open(local_only=_is_private(entry.data[CONF_HOST]))
+    entry.async_on_unload(coordinator.webhook.close)
     await coordinator.async_config_entry_first_refresh()
     # Now it is known which address the host's name stands for.
-    coordinator.receiver.register(
-        local_only=_is_private(coordinator.client.remote_address)
-    )
+    coordinator.webhook.open(local_only=_is_private(coordinator.client.remote_address))
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await coordinator.switchboard.devices.follow()

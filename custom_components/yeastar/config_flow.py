@@ -287,7 +287,7 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
         finally:
             await self._async_log_out(client.logout())
         shared.locked_until = 0
-        if client.transport == "TCP":
+        if client.report_method == "TCP":
             return {"base": "events_over_tcp"}
         self._device = device
         self._local_address = client.local_address

@@ -26,9 +26,10 @@ from .const import (
     MANUFACTURER,
 )
 from .delivery.own_address import OwnAddress
+from .delivery.receiver import ReportReceiver
 from .delivery.target import EventTargets, automatic_base_url
 from .delivery.watch import Delivery
-from .delivery.webhook import ReportReceiver
+from .delivery.webhook import WebhookSource
 from .media.library import SoundLibrary
 from .pbx import queries
 from .pbx.clock import PbxClock
@@ -66,7 +67,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     Attributes:
         client: speaks to the PBX.
         switchboard: what is known of it.
-        receiver: hears what it says by itself.
+        receiver: takes what it says by itself.
+        webhook: where that comes in.
         clock: of the PBX.
         catch_up: finds the calls whose reports were lost.
         library: what there is to hear of it.
@@ -115,12 +117,11 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             enabled=entry.options.get(CONF_CATCH_UP, True),
         )
         self.receiver = ReportReceiver(
-            hass,
-            webhook_id=entry.data[CONF_WEBHOOK_ID],
             serial=self.serial,
             accept=self._take_report,
             zone=lambda: self.clock.zone,
         )
+        self.webhook = WebhookSource(hass, entry.data[CONF_WEBHOOK_ID], self.receiver)
         self.settings = SettingsWriter(self.client, time.monotonic)
         self.clock = PbxClock(dt_util.get_default_time_zone())
         self.library = SoundLibrary(
@@ -206,7 +207,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 translation_domain=DOMAIN, translation_key=error.reason
             ) from error
         self.notices.hide(*OF_CONNECTION)
-        if self.client.transport == TCP:
+        if self.client.report_method == TCP:
             self.notices.show(Notice.EVENTS_OVER_TCP)
         else:
             self.notices.hide(Notice.EVENTS_OVER_TCP)
@@ -215,7 +216,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
     async def _tick(self) -> Device:
         """Send the heartbeat if it is due, and read what is due."""
         first = self.data is None
-        if self.client.transport == TCP and self._method_due:
+        if self.client.report_method == TCP and self._method_due:
             await self._open_new_session()
         elif self._heartbeat_due or self.client.retargeting_due:
             await self._heartbeat()
@@ -263,7 +264,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             "The PBX's reports do not arrive, although it answers. Logging in again"
         )
         await self._open_new_session()
-        if self.client.transport == TCP:
+        if self.client.report_method == TCP:
             # That is the cause, and there is a notice of its own for it.
             self.notices.hide(Notice.DELIVERY_FAILING)
 
@@ -387,9 +388,9 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         """Hand a report on to the picture of the PBX."""
         failing = self.switchboard.delivery.state is Delivery.FAILING
         self.switchboard.take(report)
-        if self.client.transport == TCP:
+        if self.client.report_method == TCP:
             # Changed since the login.
-            self.client.transport = None
+            self.client.report_method = None
             self.notices.hide(Notice.EVENTS_OVER_TCP)
         if failing:
             self.notices.hide(Notice.DELIVERY_FAILING, Notice.ADDRESS_LOST)

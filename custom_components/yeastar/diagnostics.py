@@ -49,7 +49,7 @@ async def async_get_config_entry_diagnostics(
             if coordinator.last_exception
             else None,
             "sessions_opened": client.session_number,
-            "report_method": client.transport,
+            "report_method": client.report_method,
             "counts": dict(client.counts),
             "target": {
                 "absolute": target.absolute,

@@ -21,8 +21,8 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.yeastar.const import DOMAIN
 from custom_components.yeastar.coordinator import YeastarCoordinator
 from custom_components.yeastar.pbx import queries
-from custom_components.yeastar.pbx.client import LARGEST_ANSWER
 from custom_components.yeastar.pbx.inventory import Extension, ExtensionStatus
+from custom_components.yeastar.pbx.transport import LARGEST_ANSWER
 from homeassistant.components import webhook
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -353,7 +353,9 @@ async def test_nothing_large_holds_up_the_loop(
             content = large_answer(LARGEST_ANSWER - 10_000)
             await asyncio.sleep(0)
             steps.forget()
-            answer = coordinator.client._fields("extension/list", 200, content)
+            answer = coordinator.client._transport._fields(
+                "extension/list", 200, content
+            )
             assert len(await queries.extensions(answering(answer))) > 1_000
             assert await steps.longest("the largest answer") < LONGEST
 

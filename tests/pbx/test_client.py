@@ -8,7 +8,7 @@ import ssl
 import aiohttp
 import pytest
 
-from custom_components.yeastar.pbx import certificate, client as client_module, queries
+from custom_components.yeastar.pbx import certificate, queries, transport
 from custom_components.yeastar.pbx.client import Access, YeastarClient
 from custom_components.yeastar.pbx.errors import (
     ApiTooOldError,
@@ -107,7 +107,7 @@ async def test_a_session_is_opened_extended_and_closed(
     client = make(pbx)
     device = await queries.device(client)
     assert device.serial == pbx.serial
-    assert client.transport == "HTTP"
+    assert client.report_method == "HTTP"
     assert client.local_address == client.remote_address == "127.0.0.1"
     await client.heartbeat()
     assert client.announced == target("127.0.0.1")
@@ -243,7 +243,7 @@ async def test_each_odd_answer_has_its_cause(
 async def test_an_endless_answer_is_cut(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(transport, "LARGEST_ANSWER", 1000)
     async with server(http(b" " * 2000)) as port:
         with pytest.raises(NotYeastarError):
             await plain(make, port).login()
@@ -259,7 +259,7 @@ async def test_a_name_in_another_encoding_does_not_cost_the_answer(
 async def test_no_answer_in_time_is_none(
     pbx: Simulator, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(transport, "TIMEOUT", 0.2)
     pbx.faults.add(Fault.STALL)
     with pytest.raises(CannotConnectError, match="in time"):
         await make(pbx).login()

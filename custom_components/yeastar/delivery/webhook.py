@@ -1,12 +1,7 @@
-"""Reports in: from a POST of the PBX to one typed report, or a counted refusal."""
+"""Reports by HTTP: from a POST of the PBX to the receiver, and an answer for the PBX."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
-from datetime import tzinfo
 from http import HTTPStatus
-import logging
-import time
 from typing import Final
 
 from aiohttp import ClientError, StreamReader, hdrs
@@ -16,91 +11,47 @@ from homeassistant.components import webhook
 from homeassistant.core import HomeAssistant, callback
 
 from ..const import DOMAIN
-from ..pbx.reports import (
-    LARGEST_REPORT,
-    MalformedReportError,
-    Report,
-    Retransmissions,
-    decode,
-    serial_of,
-    understand,
-)
+from ..pbx.reports import LARGEST_REPORT
 from . import log_filter
+from .receiver import Fate, ReportReceiver
 
-_LOGGER = logging.getLogger(__name__)
-
-# A report is one small segment; whoever needs longer is not a PBX.
+# Seconds. A report is one small segment; whoever needs longer is not a PBX.
 READ_TIMEOUT: Final = 10
-WARNING_INTERVAL: Final = 3600
 
 # Home Assistant's own refusal of a method would name the webhook id in the log
 # and could not be counted, so every method comes here.
-_METHODS = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_POST, hdrs.METH_PUT)
+_METHODS: Final = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_POST, hdrs.METH_PUT)
 
-ACCEPTED: Final = "accepted"
-REPEATED: Final = "repeated"
-LEGACY: Final = "legacy_version"
-UNKNOWN: Final = "unknown_event"
-NO_SERIAL: Final = "no_serial"
-OTHER_SERIAL: Final = "other_serial"
-MALFORMED: Final = "malformed"
-TOO_LARGE: Final = "too_large"
-WRONG_METHOD: Final = "wrong_method"
-FAILED: Final = "failed"
-
-# Told once an hour and cause, in words that lead to what to do.
-_WARNINGS = {
-    NO_SERIAL: "Ignored a report without serial number: it does not come from a "
-    "PBX with API 2.0.0",
-    OTHER_SERIAL: "Ignored a report of another PBX: two PBXs send to the address of "
-    "one, or somebody else knows it",
-    MALFORMED: "Refused a report that is not one: something else than the PBX posts "
-    "to this address",
-    TOO_LARGE: "Refused a report of more than 64 KiB",
-    WRONG_METHOD: "Refused a request that is not a POST: something else than the PBX "
-    "opens this address",
+# A report of another PBX is answered like any other: it is not its sender's to mend.
+_REFUSALS: Final = {
+    Fate.MALFORMED: HTTPStatus.BAD_REQUEST,
+    Fate.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Fate.WRONG_METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
 }
 
 
-class ReportReceiver:
-    """The webhook of one PBX, from registration to removal.
-
-    Attributes:
-        counts: how many requests ended in which way.
-    """
+class WebhookSource:
+    """The webhook of one PBX, from registration to removal."""
 
     def __init__(
-        self,
-        hass: HomeAssistant,
-        *,
-        webhook_id: str,
-        serial: str,
-        accept: Callable[[Report], None],
-        zone: Callable[[], tzinfo],
+        self, hass: HomeAssistant, webhook_id: str, receiver: ReportReceiver
     ) -> None:
         """Prepare; nothing is registered yet.
 
         Args:
             hass: Home Assistant.
             webhook_id: the secret part of the address.
-            serial: of the PBX whose reports are taken.
-            accept: gets each report once; must not wait for anything.
-            zone: of the PBX's clock, now.
+            receiver: takes what is posted there.
         """
         self._hass = hass
         self._webhook_id = webhook_id
-        self._serial = serial
-        self._accept = accept
-        self._zone = zone
-        self._retransmissions = Retransmissions(time.monotonic)
-        self._warned: dict[str, float] = {}
-        self.counts: Counter[str] = Counter()
+        self._receiver = receiver
 
     @callback
-    def register(self, *, local_only: bool) -> None:
+    def open(self, *, local_only: bool) -> None:
         """Open the webhook, or change whether it takes posts of local sources only."""
         log_filter.async_hide(self._hass, self._webhook_id)
-        self.unregister()
+        self.close()
         webhook.async_register(
             self._hass,
             DOMAIN,
@@ -112,7 +63,7 @@ class ReportReceiver:
         )
 
     @callback
-    def unregister(self) -> None:
+    def close(self) -> None:
         """Close the webhook, if it is open."""
         webhook.async_unregister(self._hass, self._webhook_id)
 
@@ -121,59 +72,22 @@ class ReportReceiver:
     ) -> Response:
         """Answer one request; never raises, because that would log the id."""
         if request.method != hdrs.METH_POST:
-            status = self._refuse(WRONG_METHOD, HTTPStatus.METHOD_NOT_ALLOWED)
+            fate = self._receiver.refuse(Fate.WRONG_METHOD)
         else:
             try:
                 body = await _read(request)
             except TimeoutError, ClientError, OSError:
-                status = self._refuse(MALFORMED, HTTPStatus.BAD_REQUEST)
+                fate = self._receiver.refuse(Fate.MALFORMED)
             else:
-                status = self._take(body)
+                if body is None:
+                    fate = self._receiver.refuse(Fate.TOO_LARGE)
+                else:
+                    fate = self._receiver.take(body)
+        status = _REFUSALS.get(fate, HTTPStatus.OK)
         # event handling: the server should close the connection (s2:api-reports).
         response = Response(status=status, headers={hdrs.CONNECTION: "close"})
         response.force_close()
         return response
-
-    @callback
-    def _take(self, body: bytes | None) -> HTTPStatus:
-        """Take one report from its bytes to the entities, in one step."""
-        if body is None:
-            return self._refuse(TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        try:
-            wire = decode(body)
-            if (serial := serial_of(wire)) != self._serial:
-                return self._refuse(
-                    OTHER_SERIAL if serial else NO_SERIAL, HTTPStatus.OK
-                )
-            report = understand(wire, self._zone())
-        except MalformedReportError as error:
-            _LOGGER.debug("Not a report: %s", error)
-            return self._refuse(MALFORMED, HTTPStatus.BAD_REQUEST)
-        if self._retransmissions.seen(report, body):
-            self.counts[REPEATED] += 1
-            return HTTPStatus.OK
-        self.counts[ACCEPTED] += 1
-        if report.legacy:
-            self.counts[LEGACY] += 1
-        if not report.known:
-            self.counts[UNKNOWN] += 1
-        try:
-            self._accept(report)
-        except Exception:
-            # Ours to mend, not the PBX's to repeat.
-            self.counts[FAILED] += 1
-            _LOGGER.exception("Unexpected error in handling a %s report", report.type)
-        return HTTPStatus.OK
-
-    @callback
-    def _refuse(self, cause: str, status: HTTPStatus) -> HTTPStatus:
-        """Count a refusal and warn of it, at most once an hour and cause."""
-        self.counts[cause] += 1
-        now = time.monotonic()
-        if now - self._warned.get(cause, -WARNING_INTERVAL) >= WARNING_INTERVAL:
-            self._warned[cause] = now
-            _LOGGER.warning("%s", _WARNINGS[cause])
-        return status
 
 
 async def _read(request: Request) -> bytes | None:

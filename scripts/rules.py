@@ -353,28 +353,14 @@ def assigned(tree: ast.Module) -> set[str]:
 
 
 def entity_keys(tree: ast.Module) -> Iterator[str]:
-    """Yield the translation keys of a platform's entities.
-
-    A class names its key itself, or the key comes second when one is made.
-    """
-    named: set[str] = set()
-    given: set[tuple[str, str]] = set()
-    for owner in tree.body:
-        for node in ast.walk(owner):
-            match node:
-                case ast.Assign(
-                    targets=[ast.Name(id="_attr_translation_key")],
-                    value=ast.Constant(value=str(key)),
-                ) if isinstance(owner, ast.ClassDef):
-                    named.add(owner.name)
-                    yield key
-                case ast.Call(
-                    func=made,
-                    args=[ast.Name(id="coordinator"), ast.Constant(value=str(key)), *_],
-                ):
-                    maker = made if isinstance(made, ast.Name) else owner
-                    given.add((getattr(maker, "id", getattr(maker, "name", "")), key))
-    yield from (key for maker, key in given if maker not in named)
+    """Yield the translation keys of a platform's entities; each class names its own."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=targets, value=ast.Constant(value=str(key))) if any(
+                isinstance(target, ast.Name) and target.id == "_attr_translation_key"
+                for target in targets
+            ):
+                yield key
 
 
 def offers() -> Iterator[str]:

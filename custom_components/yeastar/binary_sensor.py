@@ -10,8 +10,15 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .entity import ExtensionEntity, PbxEntity, TrunkEntity, numerous
+from .coordinator import YeastarConfigEntry
+from .entity import (
+    ExtensionEntity,
+    PbxEntity,
+    Stateful,
+    TrunkEntity,
+    add_as_they_appear,
+    numerous,
+)
 from .switchboard.devices import EXTENSION, TRUNK
 
 # Fed by the coordinator only.
@@ -24,36 +31,21 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the binary sensors of a PBX, and those of what it has as it appears."""
-    coordinator = entry.runtime_data
-    devices = coordinator.switchboard.devices
-    async_add_entities([ConnectionSensor(coordinator)])
-    entry.async_on_unload(
-        devices.on_new(
-            EXTENSION,
-            lambda numbers: async_add_entities(
-                RegisteredSensor(coordinator, number) for number in numbers
-            ),
-        )
-    )
-    entry.async_on_unload(
-        devices.on_new(
-            TRUNK,
-            lambda names: async_add_entities(
-                TrunkConnectionSensor(coordinator, name) for name in names
-            ),
-        )
+    add_as_they_appear(
+        entry,
+        async_add_entities,
+        of_pbx=[ConnectionSensor],
+        of_each={EXTENSION: [RegisteredSensor], TRUNK: [TrunkConnectionSensor]},
     )
 
 
-class ConnectionSensor(PbxEntity, BinarySensorEntity):
+class ConnectionSensor(Stateful, PbxEntity, BinarySensorEntity):
     """Whether the PBX answers and has us logged in."""
+
+    _key = _attr_translation_key = "connection"
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
     _attr_entity_category = EntityCategory.DIAGNOSTIC
-
-    def __init__(self, coordinator: YeastarCoordinator) -> None:
-        """Name it."""
-        super().__init__(coordinator, "connection")
 
     @property
     @override
@@ -69,16 +61,12 @@ class ConnectionSensor(PbxEntity, BinarySensorEntity):
 
 
 @numerous
-class RegisteredSensor(ExtensionEntity, BinarySensorEntity):
+class RegisteredSensor(Stateful, ExtensionEntity, BinarySensorEntity):
     """Whether an extension has a phone that can be called."""
 
-    _attr_translation_key = "registered"
+    _key = _attr_translation_key = "registered"
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
-
-    def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
-        """Name it."""
-        super().__init__(coordinator, "registered", number)
 
     @property
     @override
@@ -88,14 +76,12 @@ class RegisteredSensor(ExtensionEntity, BinarySensorEntity):
         return extension.registered if extension else None
 
 
-class TrunkConnectionSensor(TrunkEntity, BinarySensorEntity):
+class TrunkConnectionSensor(Stateful, TrunkEntity, BinarySensorEntity):
     """Whether calls can go through a trunk."""
 
-    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+    _key = _attr_translation_key = "connection"
 
-    def __init__(self, coordinator: YeastarCoordinator, name: str) -> None:
-        """Name it."""
-        super().__init__(coordinator, "connection", name)
+    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
 
     @property
     @override

@@ -1,17 +1,22 @@
 """What all entities have in common."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from inspect import getattr_static
-from typing import Any, Final, override
+from typing import Any, ClassVar, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.entity import Entity, cached_property
-from homeassistant.helpers.entity_platform import async_get_platforms
+from homeassistant.helpers.entity_platform import (
+    AddConfigEntryEntitiesCallback,
+    async_get_platforms,
+)
 
 from .const import DOMAIN
-from .coordinator import YeastarCoordinator
+from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .switchboard.board import Switchboard
 from .switchboard.devices import EXTENSION, QUEUE, TRUNK
 from .switchboard.listeners import PBX, Key, extension_key, queue_key, trunk_key
@@ -81,26 +86,58 @@ async def async_remove_entities(hass: HomeAssistant, entry: ConfigEntry[Any]) ->
             await entity.async_remove()
 
 
+def add_as_they_appear(
+    entry: YeastarConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    *,
+    of_pbx: Iterable[Callable[[YeastarCoordinator], Entity]] = (),
+    of_each: Mapping[str, Sequence[Callable[[YeastarCoordinator, str], Entity]]],
+) -> None:
+    """Add the entities of a PBX now, and those of what it has as it appears.
+
+    Args:
+        entry: of the PBX.
+        async_add_entities: from Home Assistant.
+        of_pbx: the classes of its own entities.
+        of_each: the classes of entities that each extension, trunk or queue has, by
+            which of them it is: a kind of `switchboard.devices`.
+    """
+    coordinator = entry.runtime_data
+    async_add_entities([entity_class(coordinator) for entity_class in of_pbx])
+
+    def add(
+        classes: Sequence[Callable[[YeastarCoordinator, str], Entity]],
+        names: list[str],
+    ) -> None:
+        async_add_entities(
+            entity_class(coordinator, name)
+            for name in names
+            for entity_class in classes
+        )
+
+    for kind, classes in of_each.items():
+        entry.async_on_unload(
+            coordinator.switchboard.devices.on_new(kind, partial(add, classes))
+        )
+
+
 class YeastarEntity(Entity):
-    """An entity that hears only what concerns it."""
+    """An entity that hears only what concerns it.
+
+    Attributes:
+        _key: the last part of the contract's unique id, the same for a whole class.
+    """
 
     _attr_has_entity_name = True
     _attr_should_poll = False
+    _key: ClassVar[str]
 
     def __init__(
-        self,
-        coordinator: YeastarCoordinator,
-        key: str,
-        *,
-        about: Key,
-        device: DeviceEntry | None,
+        self, coordinator: YeastarCoordinator, about: Key, device: DeviceEntry | None
     ) -> None:
         """Tie the entity to its device and to what it is about."""
         self._coordinator = coordinator
-        self._key = key
         self._about = about
-        if not hasattr(self, "_attr_translation_key"):
-            self._attr_translation_key = key
         # Registered already; a description of it would be looked up, and kept, for
         # each entity.
         self.device_entry = device
@@ -132,12 +169,30 @@ class YeastarEntity(Entity):
 
     @callback
     def _state_changed(self) -> None:
-        """Show what is known now, unless it is shown already.
+        """Show what is known now."""
+        self.async_write_ha_state()
 
-        To write a state costs ten times as much as to see that it is the same, and
-        of what is told to the entities of an extension or of the PBX most concerns
-        only one of them.
-        """
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether what is shown is known to be true."""
+        return self._coordinator.last_update_success
+
+
+class Stateful(YeastarEntity):
+    """An entity whose state is what is known now, and no event.
+
+    To write a state costs ten times as much as to see that it is the same, and of
+    what is told to the entities of an extension or of the PBX most concerns only one
+    of them.
+    """
+
+    _shown: object = None
+
+    @override
+    @callback
+    def _state_changed(self) -> None:
+        """Show what is known now, unless it is shown already."""
         if self._content != self._shown:
             self.async_write_ha_state()
 
@@ -148,8 +203,6 @@ class YeastarEntity(Entity):
         self._shown = self._content
         super()._async_write_ha_state()
 
-    _shown: object = None
-
     @property
     def _content(self) -> object:
         """What there is to be shown."""
@@ -158,29 +211,22 @@ class YeastarEntity(Entity):
         attributes = self.extra_state_attributes
         return (self.state, attributes) if attributes else self.state
 
-    @property
-    @override
-    def available(self) -> bool:
-        """Return whether what is shown is known to be true."""
-        return self._coordinator.last_update_success
-
 
 class PbxEntity(YeastarEntity):
     """An entity of the PBX itself."""
 
-    def __init__(self, coordinator: YeastarCoordinator, key: str) -> None:
+    def __init__(self, coordinator: YeastarCoordinator) -> None:
         """Tie the entity to the PBX's device."""
-        device = coordinator.switchboard.devices.pbx
-        super().__init__(coordinator, key, about=PBX, device=device)
+        super().__init__(coordinator, PBX, coordinator.switchboard.devices.pbx)
 
 
 class ExtensionEntity(YeastarEntity):
     """An entity of an extension."""
 
-    def __init__(self, coordinator: YeastarCoordinator, key: str, number: str) -> None:
+    def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
         """Tie the entity to the extension's device."""
         device = coordinator.switchboard.devices.device(EXTENSION, number)
-        super().__init__(coordinator, key, about=extension_key(number), device=device)
+        super().__init__(coordinator, extension_key(number), device)
 
     @property
     def _number(self) -> str:
@@ -191,10 +237,10 @@ class ExtensionEntity(YeastarEntity):
 class TrunkEntity(YeastarEntity):
     """An entity of a trunk."""
 
-    def __init__(self, coordinator: YeastarCoordinator, key: str, name: str) -> None:
+    def __init__(self, coordinator: YeastarCoordinator, name: str) -> None:
         """Tie the entity to the trunk's device."""
         device = coordinator.switchboard.devices.device(TRUNK, name)
-        super().__init__(coordinator, key, about=trunk_key(name), device=device)
+        super().__init__(coordinator, trunk_key(name), device)
 
     @property
     def _name(self) -> str:
@@ -205,10 +251,10 @@ class TrunkEntity(YeastarEntity):
 class QueueEntity(YeastarEntity):
     """An entity of a queue."""
 
-    def __init__(self, coordinator: YeastarCoordinator, key: str, number: str) -> None:
+    def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
         """Tie the entity to the queue's device."""
         device = coordinator.switchboard.devices.device(QUEUE, number)
-        super().__init__(coordinator, key, about=queue_key(number), device=device)
+        super().__init__(coordinator, queue_key(number), device)
 
     @property
     def _number(self) -> str:

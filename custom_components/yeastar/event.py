@@ -15,8 +15,15 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_DOOR_STATIONS
-from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, YeastarEntity, numerous
+from .coordinator import YeastarConfigEntry
+from .entity import (
+    ExtensionEntity,
+    PbxEntity,
+    QueueEntity,
+    YeastarEntity,
+    add_as_they_appear,
+    numerous,
+)
 from .pbx.calls.data import as_dict
 from .pbx.calls.tracker import Step, Transition
 from .pbx.inventory import ExtensionStatus
@@ -37,28 +44,21 @@ async def async_setup_entry(
 ) -> None:
     """Add the event entities of a PBX, and those of what it has as it appears."""
     coordinator = entry.runtime_data
-    devices = coordinator.switchboard.devices
     door_stations = frozenset(entry.options.get(CONF_DOOR_STATIONS, ()))
     _remove_other_doorbells(hass, entry, door_stations)
-    async_add_entities([PbxCallEvent(coordinator, "call")])
-
-    @callback
-    def add_extensions(numbers: list[str]) -> None:
-        async_add_entities(
-            ExtensionCallEvent(coordinator, "call", number) for number in numbers
-        )
-        async_add_entities(
-            DoorbellEvent(coordinator, number)
-            for number in numbers
-            if number in door_stations
-        )
-
-    entry.async_on_unload(devices.on_new(EXTENSION, add_extensions))
+    add_as_they_appear(
+        entry,
+        async_add_entities,
+        of_pbx=[PbxCallEvent],
+        of_each={EXTENSION: [ExtensionCallEvent], QUEUE: [QueueCallEvent]},
+    )
     entry.async_on_unload(
-        devices.on_new(
-            QUEUE,
+        coordinator.switchboard.devices.on_new(
+            EXTENSION,
             lambda numbers: async_add_entities(
-                QueueCallEvent(coordinator, "call", number) for number in numbers
+                DoorbellEvent(coordinator, number)
+                for number in numbers
+                if number in door_stations
             ),
         )
     )
@@ -117,6 +117,8 @@ class CallListener(YeastarEntity, EventEntity):
 class CallEvent(CallListener):
     """The steps of the calls that something takes part in."""
 
+    _key = _attr_translation_key = "call"
+
     _attr_event_types = list(Step)
 
     @override
@@ -135,8 +137,6 @@ class PbxCallEvent(CallEvent, PbxEntity):
 class ExtensionCallEvent(CallEvent, ExtensionEntity):
     """The calls of an extension."""
 
-    _attr_translation_key = "call"
-
 
 class QueueCallEvent(CallEvent, QueueEntity):
     """The calls of a queue."""
@@ -150,14 +150,12 @@ class DoorbellEvent(CallListener, ExtensionEntity):
     for a call of an hour ago would send people to an empty door.
     """
 
+    _key = _attr_translation_key = "doorbell"
+
     _attr_device_class = EventDeviceClass.DOORBELL
     _attr_event_types = [DoorbellEventType.RING]
 
     _rung_at: datetime | None = None
-
-    def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
-        """Name it."""
-        super().__init__(coordinator, _DOORBELL, number)
 
     @override
     @callback

@@ -16,7 +16,15 @@ from homeassistant.util import dt as dt_util
 
 from .coordinator import YeastarConfigEntry
 from .delivery.watch import Delivery
-from .entity import ExtensionEntity, PbxEntity, QueueEntity, TrunkEntity, numerous
+from .entity import (
+    ExtensionEntity,
+    PbxEntity,
+    QueueEntity,
+    Stateful,
+    TrunkEntity,
+    add_as_they_appear,
+    numerous,
+)
 from .pbx.calls.data import as_dict
 from .pbx.inventory import ExtensionStatus, TrunkStatus
 from .switchboard.devices import EXTENSION, QUEUE, TRUNK
@@ -31,52 +39,27 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of a PBX, and those of what it has as it appears."""
-    coordinator = entry.runtime_data
-    devices = coordinator.switchboard.devices
-    async_add_entities(
-        [
-            EventDeliverySensor(coordinator, "event_delivery"),
-            ActiveCallsSensor(coordinator, "active_calls"),
-            LastCallSensor(coordinator, "last_call"),
-            MissedCallsSensor(coordinator, "missed_calls_today"),
-        ]
+    add_as_they_appear(
+        entry,
+        async_add_entities,
+        of_pbx=[
+            EventDeliverySensor,
+            ActiveCallsSensor,
+            LastCallSensor,
+            MissedCallsSensor,
+        ],
+        of_each={
+            EXTENSION: [ExtensionStatusSensor, UnreadVoicemailsSensor],
+            TRUNK: [TrunkStatusSensor],
+            QUEUE: [WaitingCallsSensor, AgentsAvailableSensor],
+        },
     )
 
-    @callback
-    def add_extensions(numbers: list[str]) -> None:
-        async_add_entities(
-            entity
-            for number in numbers
-            for entity in (
-                ExtensionStatusSensor(coordinator, "status", number),
-                UnreadVoicemailsSensor(coordinator, "unread_voicemails", number),
-            )
-        )
 
-    @callback
-    def add_trunks(names: list[str]) -> None:
-        async_add_entities(
-            TrunkStatusSensor(coordinator, "status", name) for name in names
-        )
-
-    @callback
-    def add_queues(numbers: list[str]) -> None:
-        async_add_entities(
-            entity
-            for number in numbers
-            for entity in (
-                WaitingCallsSensor(coordinator, "waiting_calls", number),
-                AgentsAvailableSensor(coordinator, "agents_available", number),
-            )
-        )
-
-    entry.async_on_unload(devices.on_new(EXTENSION, add_extensions))
-    entry.async_on_unload(devices.on_new(TRUNK, add_trunks))
-    entry.async_on_unload(devices.on_new(QUEUE, add_queues))
-
-
-class EventDeliverySensor(PbxEntity, SensorEntity):
+class EventDeliverySensor(Stateful, PbxEntity, SensorEntity):
     """Whether the PBX's reports arrive."""
+
+    _key = _attr_translation_key = "event_delivery"
 
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_entity_category = EntityCategory.DIAGNOSTIC
@@ -89,8 +72,10 @@ class EventDeliverySensor(PbxEntity, SensorEntity):
         return self._board.delivery.state
 
 
-class ActiveCallsSensor(PbxEntity, SensorEntity):
+class ActiveCallsSensor(Stateful, PbxEntity, SensorEntity):
     """How many calls there are now."""
+
+    _key = _attr_translation_key = "active_calls"
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 
@@ -101,8 +86,10 @@ class ActiveCallsSensor(PbxEntity, SensorEntity):
         return self._board.calls.active_count
 
 
-class LastCallSensor(PbxEntity, SensorEntity):
+class LastCallSensor(Stateful, PbxEntity, SensorEntity):
     """When the last call was that has ended, and what it was."""
+
+    _key = _attr_translation_key = "last_call"
 
     _attr_device_class = SensorDeviceClass.TIMESTAMP
     # Phone numbers do not belong into the database's history.
@@ -135,8 +122,10 @@ class LastCallSensor(PbxEntity, SensorEntity):
         return as_dict(call) if call else None
 
 
-class MissedCallsSensor(PbxEntity, SensorEntity):
+class MissedCallsSensor(Stateful, PbxEntity, SensorEntity):
     """How many calls nobody has answered since midnight."""
+
+    _key = _attr_translation_key = "missed_calls_today"
 
     _attr_state_class = SensorStateClass.TOTAL
 
@@ -167,9 +156,10 @@ class MissedCallsSensor(PbxEntity, SensorEntity):
 
 
 @numerous
-class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
+class ExtensionStatusSensor(Stateful, ExtensionEntity, SensorEntity):
     """What an extension does."""
 
+    _key = "status"
     _attr_translation_key = "extension_status"
 
     _attr_device_class = SensorDeviceClass.ENUM
@@ -184,10 +174,10 @@ class ExtensionStatusSensor(ExtensionEntity, SensorEntity):
 
 
 @numerous
-class UnreadVoicemailsSensor(ExtensionEntity, SensorEntity):
+class UnreadVoicemailsSensor(Stateful, ExtensionEntity, SensorEntity):
     """How many voicemails nobody has listened to yet."""
 
-    _attr_translation_key = "unread_voicemails"
+    _key = _attr_translation_key = "unread_voicemails"
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 
@@ -200,9 +190,10 @@ class UnreadVoicemailsSensor(ExtensionEntity, SensorEntity):
         return self._board.picture.voicemails.get(self._number, 0)
 
 
-class TrunkStatusSensor(TrunkEntity, SensorEntity):
+class TrunkStatusSensor(Stateful, TrunkEntity, SensorEntity):
     """What a trunk is good for."""
 
+    _key = "status"
     _attr_translation_key = "trunk_status"
 
     _attr_device_class = SensorDeviceClass.ENUM
@@ -223,8 +214,10 @@ class TrunkStatusSensor(TrunkEntity, SensorEntity):
         return {"detail": trunk.detail} if trunk else None
 
 
-class WaitingCallsSensor(QueueEntity, SensorEntity):
+class WaitingCallsSensor(Stateful, QueueEntity, SensorEntity):
     """How many callers wait in a queue."""
+
+    _key = _attr_translation_key = "waiting_calls"
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 
@@ -236,8 +229,10 @@ class WaitingCallsSensor(QueueEntity, SensorEntity):
         return queue.waiting if queue else None
 
 
-class AgentsAvailableSensor(QueueEntity, SensorEntity):
+class AgentsAvailableSensor(Stateful, QueueEntity, SensorEntity):
     """How many agents of a queue could take a call now."""
+
+    _key = _attr_translation_key = "agents_available"
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 

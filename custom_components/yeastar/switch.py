@@ -9,8 +9,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
-from .coordinator import YeastarConfigEntry, YeastarCoordinator
-from .entity import ExtensionEntity
+from .coordinator import YeastarConfigEntry
+from .entity import ExtensionEntity, Stateful, add_as_they_appear
 from .pbx.errors import PbxError, RefusedError
 from .switchboard.devices import EXTENSION
 from .switchboard.poll_plan import Poll
@@ -31,30 +31,22 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the switches of the extensions as they appear."""
-    coordinator = entry.runtime_data
-    entry.async_on_unload(
-        coordinator.switchboard.devices.on_new(
-            EXTENSION,
-            lambda numbers: async_add_entities(
-                DoNotDisturbSwitch(coordinator, number) for number in numbers
-            ),
-        )
+    add_as_they_appear(
+        entry, async_add_entities, of_each={EXTENSION: [DoNotDisturbSwitch]}
     )
 
 
-class DoNotDisturbSwitch(ExtensionEntity, SwitchEntity):
+class DoNotDisturbSwitch(Stateful, ExtensionEntity, SwitchEntity):
     """Whether an extension takes no calls.
 
     The PBX is only asked about extensions whose switch is enabled: its answers
     have all passwords of the extension in them.
     """
 
+    _key = _attr_translation_key = "do_not_disturb"
+
     _attr_entity_category = EntityCategory.CONFIG
     _attr_entity_registry_enabled_default = False
-
-    def __init__(self, coordinator: YeastarCoordinator, number: str) -> None:
-        """Name it."""
-        super().__init__(coordinator, "do_not_disturb", number)
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -31,7 +31,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         there = copy / file.relative_to(ROOT)
         there.parent.mkdir(parents=True, exist_ok=True)
         there.touch()
-    (copy / ".venv").symlink_to(ROOT / ".venv")
+    for environment in (".venv", ".venv-server"):
+        (copy / environment).symlink_to(ROOT / environment)
     return copy
 
 

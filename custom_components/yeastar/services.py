@@ -101,7 +101,8 @@ def async_register(hass: HomeAssistant) -> None:
             DOMAIN,
             name,
             guarded(hass, handler),
-            schema=vol.Schema(fields),
+            # See `config_flow`: two libraries share a name, and differ in types only.
+            schema=vol.Schema(fields),  # type: ignore[arg-type]
             supports_response=response,
         )
 

@@ -28,7 +28,7 @@ from .call_filter import (
 
 _TEXTS = vol.All(cv.ensure_list, [cv.string])
 
-_CALL_OPTIONS: Final = {
+_CALL_OPTIONS: Final[dict[vol.Marker, Any]] = {
     vol.Optional(CONF_DIRECTION): vol.All(cv.ensure_list, [vol.Coerce(Direction)]),
     vol.Optional(CONF_NUMBER): _TEXTS,
     vol.Optional(CONF_DID_NUMBER): _TEXTS,

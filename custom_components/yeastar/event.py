@@ -190,8 +190,8 @@ class DoorbellEvent(CallListener, ExtensionEntity):
         """Tell whether the door station rang itself a moment ago.
 
         It does when a call is dialed for it through the API, with it as the caller
-        (5.17). Only for a moment: that it is free again may have got lost, and a
-        bell that stays silent is worse than one that rings too often.
+        (protocol 5.17). Only for a moment: that it is free again may have got lost, and
+        a bell that stays silent is worse than one that rings too often.
         """
         return (
             self._rung_at is not None

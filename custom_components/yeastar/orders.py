@@ -174,7 +174,8 @@ def _failed(error: PbxError) -> HomeAssistantError:
     if key in _OWN_WORDS:
         key = f"action_{key}"
     elif key == "unknown" and isinstance(error, RefusedError):
-        key = f"refused_{error.refusal if error.refusal in REFUSED_WITH_TEXT else 'refused'}"
+        known = error.refusal in REFUSED_WITH_TEXT
+        key = f"refused_{error.refusal if known else 'refused'}"
         if key == "refused_refused":
             placeholders = {"reason": str(error.errno)}
     return HomeAssistantError(

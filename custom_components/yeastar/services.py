@@ -1,4 +1,4 @@
-"""Actions: what Home Assistant can have the PBX do. Each one's fields, deed and answer."""
+"""Actions: what Home Assistant can have the PBX do."""
 
 import asyncio
 from collections.abc import Callable
@@ -84,7 +84,7 @@ _ACTIONS: Final[dict[str, tuple[Handler, _Fields, SupportsResponse]]] = {}
 def _action(
     name: str, fields: _Fields, response: SupportsResponse
 ) -> Callable[[Handler], Handler]:
-    """Return what makes an action of a handler, under this name and with these fields."""
+    """Return what makes an action of a handler: its name, fields and answer."""
 
     def offer(handler: Handler) -> Handler:
         _ACTIONS[name] = (handler, {**_ENTRY, **fields}, response)

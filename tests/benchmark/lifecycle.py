@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from .figures import Figure, Ratio, Section
 from .house import home_assistant, new_entry, pbx_with
 
-# Contract, section 9, for 1,000 extensions.
+# Contract 9, for 1,000 extensions.
 SECONDS, REQUESTS = 1.0, 8
 MILLISECONDS = 1e3
 

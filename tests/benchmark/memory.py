@@ -18,7 +18,7 @@ from .house import ROOT, WEBHOOK_ID, home_assistant, house_with, new_entry, pbx_
 from .reports import inside
 from .traffic import whole_call
 
-# Contract, section 9.
+# Contract 9.
 KIB_AN_EXTENSION = 25.0
 # Home Assistant's part is the same in both; ours must not be more than what it saves.
 TO_FLOOR = 1.05

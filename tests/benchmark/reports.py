@@ -17,7 +17,7 @@ from .post import post
 from .traffic import KINDS, REFUSED, Turn
 
 MICROSECONDS = 1e6
-# Contract, section 9.
+# Contract 9.
 TO_FLOOR, TO_SMALL = 1.5, 1.2
 # Other tests may run at the same time.
 NOISE = 1.25

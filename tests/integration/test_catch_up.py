@@ -159,7 +159,7 @@ async def test_what_was_told_live_is_not_told_again_after_a_restart(
     assert len(told) == 6
     await stop(hass, loaded)
     await start(hass, loaded, wait)
-    # The PBX says it once more, as it may after a restart (4.2).
+    # The PBX says it once more, as it may after a restart (protocol 4.2).
     await pbx.emit(pbx.calls.finished[-1].cdrs[-1])
     await wait(10, step=1)
     assert len(told) == 6
@@ -245,7 +245,7 @@ async def test_a_pbx_that_was_out_of_reach_tells_its_calls_afterwards(
 
 
 def record_a_part(pbx: Simulator, callid: str) -> None:
-    """Write the record of a part of a call that goes on, as transfers do (5.3)."""
+    """Write the record of a part of a call that goes on (protocol 5.3)."""
     pbx.pbx.cdrs.append(
         {
             **dict.fromkeys(("pincode", "recording", "srctrunkname"), ""),
@@ -327,7 +327,7 @@ async def test_firmware_that_cannot_list_running_calls_has_a_call_log_neverthele
     time_passes: Pass,
     told: list[Event[dict[str, Any]]],
 ) -> None:
-    # `extension/query_call` came half a year after API 2.0.0 (7.3).
+    # `extension/query_call` came half a year after API 2.0.0 (protocol 7.3).
     pbx.faults.add(
         Fault.ERRNO, count=None, endpoint="extension/query_call", errno=10003
     )

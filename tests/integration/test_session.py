@@ -117,7 +117,7 @@ async def test_two_days_with_reboots_and_forgotten_sessions(
         assert request.body is not None
         assert request.body["username"] == pbx.username
         assert {key: request.body[key] for key in body} == body
-    # Idle budget of the contract, section 3.
+    # Idle budget (contract 3).
     assert len(pbx.requests) <= 48 * 200
     assert state(hass) == STATE_ON
     await hass.config_entries.async_unload(entry.entry_id)

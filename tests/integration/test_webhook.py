@@ -1,4 +1,4 @@
-"""The webhook, row by row of the contract's section 4, over a real HTTP server."""
+"""The webhook, row by row (contract 4), over a real HTTP server."""
 
 import asyncio
 from http import HTTPStatus

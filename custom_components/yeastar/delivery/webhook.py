@@ -1,4 +1,4 @@
-"""Reports by HTTP: from a POST of the PBX to the receiver, and an answer for the PBX."""
+"""Reports by HTTP: from a POST of the PBX to the receiver, and an answer back."""
 
 import asyncio
 from http import HTTPStatus

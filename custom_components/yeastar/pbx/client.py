@@ -222,7 +222,7 @@ class YeastarClient:
         """Return a small file, such as call records, within the session.
 
         Args:
-            endpoint: one of the downloads (6.11), the only requests that are GETs.
+            endpoint: a download (protocol 6.11); only they are GETs.
             query: its parameters without the token, not encoded.
 
         Raises:

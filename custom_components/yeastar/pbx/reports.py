@@ -122,7 +122,7 @@ class Report:
         known: whether that is one of the documented ones.
         legacy: whether it came in version 1.0.0 or 1.0.2.
         serial: the PBX that it says it comes from, "" if it says none.
-        payload: everything else, as the contract's section 5 says.
+        payload: everything else, as contract 5 says.
         subject: what it is about, for telling repetitions from news: an
             extension, a call, a trunk, or the PBX itself.
     """
@@ -324,7 +324,7 @@ def members_of(value: object) -> list[dict[str, Any]]:
 def _member(kind: str, party: dict[str, Any]) -> dict[str, Any]:
     """Return one party of a call.
 
-    Nothing of it has parts (5.2), so what has some is left out.
+    Nothing of it has parts (protocol 5.2), so what has some is left out.
     """
     member: dict[str, Any] = {"kind": kind}
     for wire_key, value in party.items():
@@ -361,7 +361,7 @@ def _value(key: str, value: Any, zone: tzinfo, depth: int) -> Any:
         return [_value(key, item, zone, depth + 1) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    # On the wire everything is a string, but numbers have been seen (8.2).
+    # On the wire everything is a string, but numbers have been seen (protocol 8.2).
     plain = str(value)
     if key in INTEGERS and (number := plain.strip()).isascii() and number.isdecimal():
         return int(number) if len(number) < 10 else plain

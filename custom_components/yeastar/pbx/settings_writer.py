@@ -46,7 +46,7 @@ class SettingsWriter:
             number: of the extension.
             changes: the settings by their names on the wire; all others stay.
                 Never empty values, and `ringtimeout` and `maxduration` never
-                together with forwards (6.3).
+                together with forwards (protocol 6.3).
 
         Raises:
             RefusedError: the PBX declined, in the end also for being too frequent.

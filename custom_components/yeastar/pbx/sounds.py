@@ -43,14 +43,14 @@ class FileRequest:
 
 
 def recording(name: str) -> FileRequest:
-    """Return how to ask for a recording (6.11)."""
+    """Return how to ask for a recording (protocol 6.11)."""
     return FileRequest(
         "recording/get_random", "recording/download", {"recording": name}
     )
 
 
 def voicemail(number: str, name: str, status: str) -> FileRequest:
-    """Return how to ask for a message in an extension's box (6.10)."""
+    """Return how to ask for a message in an extension's box (protocol 6.10)."""
     return FileRequest(
         "voicemail/get_random",
         "voicemail/download",
@@ -98,7 +98,7 @@ class SoundFile:
         self._explained = explained
         self.size = response.content_length
         if self.size is None:
-            # No sample of an answer has a length (1.3), but sound knows its own.
+            # No sample of an answer has a length (protocol 1.3); sound knows its own.
             stated = int.from_bytes(head[4:8], "little")
             if stated + 8 >= _SMALLEST and stated != _UNFINISHED:
                 self.size = stated + 8

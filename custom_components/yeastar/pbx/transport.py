@@ -40,7 +40,7 @@ TIMEOUT = 10
 # A file is made when it is asked for; old firmware needed longer than its own web
 # server waits (v1:api_change_logs_s, 30.10.0.67).
 DOWNLOAD_TIMEOUT = 30
-# Without these there is no API 2.0.0 (7.1: an unknown request, or HTTP 404).
+# Without these there is no API 2.0.0 (protocol 7.1: an unknown request, or HTTP 404).
 _BASIC = ("login", "heartbeat")
 # Answers are small; 1,000 extensions with all their fields stay below 2 MiB.
 LARGEST_ANSWER = 8 * 1024 * 1024
@@ -158,7 +158,7 @@ class Transport:
 
     def _file_url(self, endpoint: str, query: Mapping[str, str], token: str) -> str:
         """Return the address of one file."""
-        # A blank in a time, a plus in a name: encoded so that both stay (6.11).
+        # A blank in a time, a plus in a name: both stay (protocol 6.11).
         encoded = urlencode({**query, "token": token}, quote_via=quote)
         return f"{self._base}{endpoint}?{encoded}"
 
@@ -221,7 +221,7 @@ class Transport:
                 data=body,
                 ssl=self._ssl,
                 allow_redirects=False,
-                # The PBX closes each connection after its answer (1.2), and a
+                # The PBX closes each connection after its answer (protocol 1.2), and a
                 # pooled one would be found dead at the next request.
                 headers={"Connection": "close"},
             ) as response,

@@ -137,7 +137,7 @@ class Switchboard:
         self._plan_expiry(now)
 
     def shown(self, call: Call) -> Call:
-        """Return a call as it may be shown: outside numbers hidden if they are to be."""
+        """Return a call as it may be shown, outside numbers hidden if need be."""
         return self._mask.call(call) if self._mask is not None else call
 
     def shown_number(self, number: str) -> str:
@@ -276,7 +276,7 @@ class Switchboard:
 
     @callback
     def _take_config_change(self, payload: dict[str, Any]) -> None:
-        """Look at what was changed; the report says no more than whose (5.12)."""
+        """Look at what was changed: the report only says whose (protocol 5.12)."""
         if payload.get("type") == "trunk":
             self._want(Poll.TRUNKS, 1.0)
             return

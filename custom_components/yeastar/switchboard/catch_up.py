@@ -116,7 +116,7 @@ class CatchUp:
         return just_ended
 
     async def end_silent_calls(self) -> None:
-        """Ask about calls of which nothing was heard for long, and end those that are over.
+        """Ask about calls that were silent for long, and end those that are over.
 
         How one ended is in the log, if it is there.
 

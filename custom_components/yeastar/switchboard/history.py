@@ -75,7 +75,7 @@ class ToldCalls:
         return max(min(self.checked_until, now) - OVERLAP, self.earliest(now))
 
     def earliest(self, now: datetime) -> datetime:
-        """Return when a call that is still to be told may have begun at the earliest."""
+        """Return when a call that is still to be told began at the earliest."""
         # Call records have whole seconds.
         return max(self.floor.replace(microsecond=0), now - FURTHEST)
 

@@ -24,8 +24,8 @@ class Poll(StrEnum):
 MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE
 
-# Seconds between two readings. Trunks and queues have no push (6.4, 6.5) and make
-# 120 requests an hour; all others together, the heartbeat included, some 40.
+# Seconds between two polls. Trunks and queues have no push (protocol 6.4, 6.5) and
+# make 120 requests an hour; all others together, the heartbeat included, some 40.
 INTERVALS: Final = {
     Poll.DEVICE: HOUR,
     Poll.EXTENSIONS: 5 * MINUTE,
@@ -51,14 +51,14 @@ ESSENTIAL: Final[tuple[Poll, ...]] = (
     Poll.QUEUES,
     Poll.CALLS,
 )
-# A report may ask for a reading at once, but a flood of reports must not.
+# A report may ask for a poll at once, but a flood of reports must not.
 SHORTEST: Final = 10.0
 # Timers are not exact to the millisecond.
 TOLERANCE: Final = 0.5
 
 
 class PollPlan:
-    """When each reading is due, by a clock that never goes back."""
+    """When each poll is due, by a clock that never goes back."""
 
     def __init__(self) -> None:
         """Start with everything due."""
@@ -66,11 +66,11 @@ class PollPlan:
         self._read_at: dict[Poll, float] = {}
 
     def everything(self) -> None:
-        """Make all readings due: anything may have changed."""
+        """Make all polls due: anything may have changed."""
         self._due = dict.fromkeys(Poll, 0.0)
 
     def hasten(self, poll: Poll, now: float, delay: float = 1.0) -> float:
-        """Make a reading due soon; return in how many seconds."""
+        """Make a poll due soon; return in how many seconds."""
         soon = now + delay
         if poll in self._read_at:
             soon = max(soon, self._read_at[poll] + SHORTEST)
@@ -78,18 +78,18 @@ class PollPlan:
         return max(0.0, self._due[poll] - now)
 
     def is_due(self, poll: Poll, now: float) -> bool:
-        """Tell whether a reading is due."""
+        """Return True if a poll is due."""
         return now >= self._due[poll] - TOLERANCE
 
     def next_in(self, now: float) -> float:
-        """Return in how many seconds the next reading is due."""
+        """Return in how many seconds the next poll is due."""
         return max(0.0, min(self._due.values()) - now)
 
     def done(self, poll: Poll, now: float) -> None:
-        """Note that a reading was made."""
+        """Note that a poll was made."""
         self._read_at[poll] = now
         self._due[poll] = now + INTERVALS[poll]
 
     def as_dict(self, now: float) -> dict[str, int]:
-        """Return in how many seconds each reading is due, for diagnostics."""
+        """Return in how many seconds each poll is due, for diagnostics."""
         return {poll: round(due - now) for poll, due in self._due.items()}

@@ -36,7 +36,7 @@ def entities_of_kind(
         hass: Home Assistant.
         entity_ids: the entities.
         platform: of the sort, such as sensor.
-        key: of the sort, such as `status` (contract, section 6).
+        key: of the sort, such as `status` (contract 6).
         kind: what it is about: extension, trunk or queue, None for the PBX.
     """
     registry = er.async_get(hass)
@@ -111,7 +111,7 @@ class CallParties(TargetEntityChangeTracker):
 
 
 def _key_of(name: str) -> Key:
-    """Return whose calls a call entity tells of (contract, section 6)."""
+    """Return whose calls a call entity tells of (contract 6)."""
     kind, _, rest = name.partition("_")
     if (key := _KEYS.get(kind)) is None:
         return PBX

@@ -10,7 +10,7 @@ _TIMES = ("started_at", "answered_at", "ended_at")
 
 
 def as_dict(call: Call) -> dict[str, Any]:
-    """Return a call as the contract's section 5 writes it."""
+    """Return a call as it is written in events (contract 5)."""
     return {
         "call_id": call.call_id,
         "direction": call.direction,

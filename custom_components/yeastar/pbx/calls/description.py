@@ -44,7 +44,7 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as the contract's section 5 tells it. Durations in whole seconds."""
+    """A call as it is told (contract 5). Durations in whole seconds."""
 
     call_id: str
     direction: Direction
@@ -145,8 +145,8 @@ def _first(values: Iterable[str | None]) -> str | None:
 def _main_record(evidence: Evidence) -> CallRecord | None:
     """Return the CDR that speaks for the call.
 
-    A mobile that rang along gives an inbound call an outbound CDR too (5.3), and
-    phones that lost a call have CDRs without an answer; of the parts of a
+    A mobile that rang along gives an inbound call an outbound CDR too (protocol 5.3),
+    and phones that lost a call have CDRs without an answer; of the parts of a
     transferred call the one with the longest talk speaks.
     """
     if not evidence.records:
@@ -167,7 +167,7 @@ def _main_record(evidence: Evidence) -> CallRecord | None:
 
 
 def _direction(evidence: Evidence, record: CallRecord | None) -> Direction:
-    """Return the direction; the protocol has no word for it in CallStatus (5.2)."""
+    """Return the direction, for which CallStatus has no word (protocol 5.2)."""
     if evidence.line("inbound") is not None:
         return Direction.INBOUND
     if record is not None:

@@ -250,7 +250,7 @@ class Evidence:
     def complete(self) -> bool:
         """Tell whether both halves of the end are there: hang-ups and CDR.
 
-        Whether the second party's hang-up is reported at all is not sure (5.2).
+        That the second party's hang-up is reported is not sure (protocol 5.2).
         """
         return (self.hung_up or self._caller_left) and any(
             not record.phantom and not self._more_may_follow(record)
@@ -259,7 +259,7 @@ class Evidence:
 
     @property
     def never_was(self) -> bool:
-        """Tell whether this is nothing but a phantom CDR (5.3)."""
+        """Tell whether this is nothing but a phantom CDR (protocol 5.3)."""
         return (
             not self.legs
             and not self.resumed
@@ -328,7 +328,7 @@ class Evidence:
     def _final_records(self) -> Iterator[CallRecord]:
         """Yield the CDRs that may be about the whole call.
 
-        Transfers, forwards and queues may give a CDR for each part (5.3); one
+        Transfers, forwards and queues may give a CDR for each part (protocol 5.3); one
         that comes when somebody joins is about the part before. A mobile that
         rings along may have its own, of type Outbound.
         """

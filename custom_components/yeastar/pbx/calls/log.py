@@ -91,7 +91,7 @@ async def _download(client: YeastarClient, asked: dict[str, str]) -> bytes:
         try:
             return await client.download("cdr/download", link)
         except NoFileError:
-            # No calls, or a link that did not open: not told apart (6.11).
+            # No calls, or a link that did not open: not told apart (protocol 6.11).
             if last:
                 return b""
         except RefusedError as error:
@@ -164,7 +164,7 @@ def by_call(records: Iterable[CallRecord]) -> list[list[CallRecord]]:
 def calls_of(records: Iterable[CallRecord], directory: Directory) -> list[Call]:
     """Return the calls that records are about, in the order in which they ended.
 
-    What may be nothing but a phantom is left out (5.3).
+    What may be nothing but a phantom is left out (protocol 5.3).
     """
     return [
         call
@@ -174,7 +174,7 @@ def calls_of(records: Iterable[CallRecord], directory: Directory) -> list[Call]:
 
 
 def call_of(records: list[CallRecord], directory: Directory) -> Call | None:
-    """Return the call that records of one call are about, None if there never was one."""
+    """Return the call that its records tell of, None if there never was one."""
     began = min(one.began or one.heard_at for one in records)
     ended = _over_at(records)
     evidence = Evidence(

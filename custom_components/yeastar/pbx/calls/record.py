@@ -8,7 +8,8 @@ from typing import Any
 
 # event-NewCdr.html: a call to a group that somebody answered, as group(extension).
 _GROUP = re.compile(r"\s*([^()]+?)\s*\(\s*([^()]+?)\s*\)\s*")
-# A number behind a name, as Asterisk writes caller ids; not seen, not excluded (5.3).
+# A number behind a name, as Asterisk writes caller ids; not seen, and not excluded
+# (protocol 5.3).
 _NAMED = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>\s*")
 
 
@@ -48,12 +49,12 @@ class CallRecord:
 
     @property
     def unanswered(self) -> bool:
-        """Tell whether nobody took the call, in whichever spelling (5.3)."""
+        """Tell whether nobody took the call, in whichever spelling (protocol 5.3)."""
         return self.status not in ("ANSWERED", "VOICEMAIL", "BUSY", "FAILED")
 
     @property
     def phantom(self) -> bool:
-        """Tell whether this may be the CDR of a call that never was (5.3)."""
+        """Tell whether this may be the CDR of a call that never was (protocol 5.3)."""
         short = self.duration is not None and self.duration <= 1
         return short and not self.talk and self.unanswered
 

@@ -1,8 +1,8 @@
 """From reports to calls: who rings, who answered, how it ended.
 
-Pure: reports and the time go in, transitions come out. `call_evidence` keeps what
-the reports of one call prove, `call_description` says it in the contract's words,
-and here is decided what is told of it and when, for all calls of a PBX.
+Pure: reports and the time go in, transitions come out. `evidence` keeps what the
+reports of one call prove, `description` says it in the contract's words, and here is
+decided what is told of it and when, for all calls of a PBX.
 """
 
 from collections import Counter, OrderedDict
@@ -67,7 +67,7 @@ class Transition:
 
 
 # Reports that show that a call takes place. An `invite` does not: the call may be
-# refused, and then there never was one (6.6).
+# refused, and then there never was one (protocol 6.6).
 _OPENING = frozenset(
     {
         "call_status",
@@ -143,7 +143,7 @@ class CallTracker:
         return call_id in self._open
 
     def parties(self, call_id: str) -> list[dict[str, Any]]:
-        """Return who takes part in an open call as reports have it, like its members."""
+        """Return who takes part in an open call by its reports, like their members."""
         evidence = self._open.get(call_id)
         return evidence.members() if evidence is not None else []
 

@@ -23,7 +23,7 @@ from homeassistant.util import dt as dt_util
 from tests.conftest import Wait
 from tests.simulator import Simulator
 
-from .automations import device, set_up
+from .helpers import device, heard, set_up
 
 MINUTE = 60.0
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
@@ -87,12 +87,6 @@ async def use(hass: HomeAssistant, name: str, **inputs: Any) -> None:
 def phone(hass: HomeAssistant, pbx: Simulator, number: str = "1001") -> dict[str, Any]:
     """Return a target with one extension."""
     return {"device_id": [device(hass, pbx, f"extension_{number}")]}
-
-
-async def heard(hass: HomeAssistant, pbx: Simulator) -> None:
-    """Let every report arrive and every automation run."""
-    await pbx.idle()
-    await hass.async_block_till_done()
 
 
 # --- All of them ---

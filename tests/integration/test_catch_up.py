@@ -18,6 +18,8 @@ from homeassistant.util import dt as dt_util
 from tests.conftest import Wait, entry_data
 from tests.simulator import Fault, FunctionClock, Readings, Settings, Simulator
 
+from .helpers import state
+
 MINUTE = 60.0
 HOUR = 60 * MINUTE
 TERMINAL = ("ended", "missed", "failed")
@@ -81,12 +83,6 @@ async def start(hass: HomeAssistant, entry: MockConfigEntry, wait: Wait) -> None
 
 def ids(events: list[Event[dict[str, Any]]]) -> list[str]:
     return [event.data["call_id"] for event in events]
-
-
-def state(hass: HomeAssistant, entity_id: str) -> Any:
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found
 
 
 async def test_calls_of_a_stop_are_told_late_once_and_in_order(

@@ -17,15 +17,9 @@ from homeassistant.setup import async_setup_component
 from tests.conftest import Wait
 from tests.simulator import Simulator
 
-from .automations import RAN, device, entity, set_up
+from .helpers import RAN, device, entity, heard, set_up
 
 MINUTE = 60.0
-
-
-async def heard(hass: HomeAssistant, pbx: Simulator) -> None:
-    """Let every report arrive."""
-    await pbx.idle()
-    await hass.async_block_till_done()
 
 
 class Asked:

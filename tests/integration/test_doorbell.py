@@ -22,7 +22,7 @@ from tests.simulator import Simulator
 from tests.simulator.readings import FirstLeg
 from tests.simulator.settings import ExtensionSpec
 
-from .automations import automate
+from .helpers import automate, heard
 
 MINUTE = 60.0
 DOOR = "1003"
@@ -36,12 +36,6 @@ def entry(entry: MockConfigEntry, hass: HomeAssistant) -> MockConfigEntry:
         entry, options={**entry.options, "door_stations": [DOOR]}
     )
     return entry
-
-
-async def heard(hass: HomeAssistant, pbx: Simulator) -> None:
-    """Let every report arrive."""
-    await pbx.idle()
-    await hass.async_block_till_done()
 
 
 def rang_at(hass: HomeAssistant) -> str | None:

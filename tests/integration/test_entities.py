@@ -21,18 +21,14 @@ from tests.conftest import Wait
 from tests.simulator import Fault, FunctionClock, Simulator
 from tests.simulator.settings import ExtensionSpec, QueueSpec, TrunkSpec
 
+from .helpers import heard
+
 MINUTE = 60.0
 
 
 def value(hass: HomeAssistant, entity_id: str) -> str | None:
     state = hass.states.get(entity_id)
     return state.state if state else None
-
-
-async def heard(hass: HomeAssistant, pbx: Simulator) -> None:
-    """Let every report arrive."""
-    await pbx.idle()
-    await hass.async_block_till_done()
 
 
 async def test_every_entity_is_as_the_contract_says(

@@ -19,7 +19,7 @@ from homeassistant.core import HomeAssistant, ServiceCall
 from tests.conftest import Wait
 from tests.simulator import Simulator
 
-from .automations import set_up
+from .helpers import set_up
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 EXAMPLES = {

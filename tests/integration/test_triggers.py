@@ -40,17 +40,11 @@ from tests.simulator import Fault, Simulator
 from tests.simulator.calls import Call as PlayedCall
 from tests.simulator.readings import DtmfInfo, InboundTo
 
-from .automations import Runs, automate, device, entity, set_up, turn_off
+from .helpers import Runs, automate, device, entity, heard, set_up, turn_off
 
 MINUTE = 60.0
 ADA = "0301234567"
 INTEGRATION = Path(__file__).parents[2] / "custom_components/yeastar"
-
-
-async def heard(hass: HomeAssistant, pbx: Simulator) -> None:
-    """Let every report arrive and every automation run."""
-    await pbx.idle()
-    await hass.async_block_till_done()
 
 
 async def from_ada(pbx: Simulator, to: str = "1001") -> PlayedCall:

@@ -10,7 +10,7 @@ import pytest
 from custom_components.yeastar.pbx.calls.tracker import Direction, Outcome
 from custom_components.yeastar.pbx.reports import Report, decode, understand
 
-from .test_calls import (
+from .line import (
     ANSWERED_CALL,
     CALL_ID,
     MISSED_CALL,

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.yeastar.pbx.calls.tracker import Outcome
 
-from .test_calls import (
+from .line import (
     ANSWERED_CALL,
     GROUP,
     MOBILE,

@@ -6,21 +6,23 @@ import pytest
 
 from custom_components.yeastar.pbx.calls.tracker import Direction, Outcome
 
-from .test_calls import (
+from .line import (
     ANSWERED_CALL,
     CALL_ID,
     MISSED_CALL,
     OUTSIDE,
+    OVER,
     STORY,
+    TALKING,
     Line,
     answer,
     at,
     caller,
     line,
+    listed,
     phone,
     ring,
 )
-from .test_calls_tracker import OVER, TALKING, listed
 
 
 @pytest.fixture

@@ -15,38 +15,30 @@ from custom_components.yeastar.pbx.calls.tracker import (
     Transition,
 )
 
-from .test_calls import (
+from .line import (
     CALL_ID,
     IVR,
     OUTSIDE,
+    OVER,
     QUEUE,
+    RINGING,
+    TALKING,
     Line,
     answer,
     at,
     caller,
     cdr,
     line,
+    listed,
     phone,
     report,
     ring,
 )
 
-RINGING = [caller("ALERT"), phone("1001", "RING")]
-TALKING = [caller("ANSWERED"), phone("1001", "ANSWER")]
-OVER = [caller("BYE"), phone("1001", "BYE")]
-
 
 @pytest.fixture
 def pbx() -> Line:
     return Line()
-
-
-def listed(*members: Any) -> list[dict[str, Any]]:
-    """Return members as `call/query` and `extension/query_call` are read."""
-    found: list[dict[str, Any]] = report("CallStatus", members=members).payload[
-        "members"
-    ]
-    return found
 
 
 # --- calls that run when Home Assistant starts ---

@@ -1,9 +1,9 @@
 """What the PBX says by itself, in every version, as the contract shows it.
 
-The bodies are the samples of protocol.md, sections 4.4 and 5, byte for byte.
+The bodies are the samples of the documentation (protocol 4.4, 5), byte for byte.
 """
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -18,7 +18,8 @@ from custom_components.yeastar.pbx.reports import (
     understand,
 )
 
-ZONE = timezone(timedelta(hours=-8))
+from .line import ZONE
+
 SN = '"sn":"369451090405"'
 
 

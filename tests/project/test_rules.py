@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 INTEGRATION = Path("custom_components/yeastar")
-COPIED = ("custom_components", "docs", "tests/docs", "blueprints", "scripts")
+COPIED = ("custom_components", "docs", "tests/project", "blueprints", "scripts")
 
 type Break = Callable[[Path], None]
 

@@ -1,9 +1,9 @@
-"""Automations as the editor stores them, and what they did."""
+"""Reports heard, states, devices, automations as the editor stores them: for tests."""
 
 from typing import Any
 
 from homeassistant.const import SERVICE_RELOAD
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from tests.simulator import Simulator
@@ -27,6 +27,19 @@ TOLD = """{{ {
 } }}"""
 
 type Config = dict[str, Any]
+
+
+async def heard(hass: HomeAssistant, pbx: Simulator) -> None:
+    """Let every report arrive and everything that it leads to happen."""
+    await pbx.idle()
+    await hass.async_block_till_done()
+
+
+def state(hass: HomeAssistant, entity_id: str) -> State:
+    """Return the state of an entity that has one."""
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found
 
 
 class Runs(list[dict[str, Any]]):

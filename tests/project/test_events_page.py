@@ -7,7 +7,7 @@ import re
 import pytest
 
 from custom_components.yeastar.pbx.reports import TYPES, decode, understand
-from tests.pbx.test_reports import ZONE
+from tests.pbx.line import ZONE
 
 PAGE = Path(__file__).parents[2] / "docs/events.md"
 SECTIONS = dict(

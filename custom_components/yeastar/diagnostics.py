@@ -1,4 +1,4 @@
-"""What a maintainer needs to solve a report: counts and readings, no secrets."""
+"""What a maintainer needs to solve a report: counts and states, no secrets."""
 
 from collections import Counter
 import time

@@ -24,8 +24,8 @@ from .entity import (
     add_as_they_appear,
     numerous,
 )
+from .pbx.calls import Step, Transition
 from .pbx.calls.data import as_dict
-from .pbx.calls.tracker import Step, Transition
 from .pbx.inventory import ExtensionStatus
 from .switchboard.devices import EXTENSION, QUEUE
 

@@ -68,7 +68,7 @@ class EventDeliverySensor(Stateful, PbxEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> str:
-        """Return what reports and readings together prove."""
+        """Return what reports and lists together prove."""
         return self._board.delivery.state
 
 

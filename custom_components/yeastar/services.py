@@ -60,7 +60,7 @@ LONGEST_SEARCH: Final = timedelta(days=31)
 DEFAULT_LIMIT: Final = 50
 LARGEST_LIMIT: Final = 1000
 # Pauses before a change of a queue is tried again that came too soon (10025).
-PATIENCE: Final = (3.0, 6.0, 12.0)
+PAUSES: Final = (3.0, 6.0, 12.0)
 
 # call-playprompt.html: at least one letter, no plus; a path would be no name.
 _PROMPT = re.compile(r"(?=.*[^\W\d_])[^+/\\\x00-\x1f]{1,64}")
@@ -321,7 +321,7 @@ async def _send_sms(order: Order) -> ServiceResponse:
 async def _set_queue_agent(order: Order) -> ServiceResponse:
     """Log an agent in or out, or pause it; wait while the PBX is at another change."""
     queue, extension = order.queue(), order.extension()
-    for pause in (*PATIENCE, None):
+    for pause in (*PAUSES, None):
         try:
             await commands.set_queue_agent(
                 order.client,

@@ -19,7 +19,7 @@ from .switchboard.poll_plan import Poll
 PARALLEL_UPDATES = 1
 
 # By the word for the PBX's reason; for every other one the last is used.
-_REFUSALS = {
+_TEXT_KEYS = {
     "extension_unknown": "setting_extension_unknown",
     "too_frequent": "setting_too_frequent",
 }
@@ -95,5 +95,5 @@ class DoNotDisturbSwitch(Stateful, ExtensionEntity, SwitchEntity):
 def _problem(error: PbxError) -> str:
     """Return the key of the text that says why a setting was not changed."""
     if isinstance(error, RefusedError):
-        return _REFUSALS.get(error.refusal, "setting_not_saved")
+        return _TEXT_KEYS.get(error.refusal, "setting_not_saved")
     return "setting_not_confirmed"

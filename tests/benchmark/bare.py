@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import (
     mock_platform,
 )
 
-from custom_components.yeastar.pbx.calls.tracker import Step
+from custom_components.yeastar.pbx.calls import Step
 from custom_components.yeastar.pbx.inventory import ExtensionStatus
 from homeassistant.components.binary_sensor import (
     BinarySensorDeviceClass,

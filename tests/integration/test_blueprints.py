@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 import yaml
 
-from custom_components.yeastar.pbx.calls.tracker import Step, Transition
+from custom_components.yeastar.pbx.calls import Step, Transition
 from homeassistant.components import blueprint, persistent_notification
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError

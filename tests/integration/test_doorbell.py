@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
 )
 
-from custom_components.yeastar.pbx.calls.tracker import Step, Transition
+from custom_components.yeastar.pbx.calls import Step, Transition
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType

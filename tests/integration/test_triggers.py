@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import yaml
 
 from custom_components.yeastar.condition import CONDITIONS
-from custom_components.yeastar.pbx.calls.tracker import (
+from custom_components.yeastar.pbx.calls import (
     Call,
     Direction,
     Outcome,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import json
 from typing import Any
 
-from custom_components.yeastar.pbx.calls.tracker import (
+from custom_components.yeastar.pbx.calls import (
     TERMINAL,
     Call,
     CallTracker,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.yeastar.pbx.calls.tracker import Outcome
+from custom_components.yeastar.pbx.calls import Outcome
 from tests.pbx.line import (
     ANSWERED_CALL,
     CALL_ID,

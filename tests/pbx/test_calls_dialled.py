@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.yeastar.pbx.calls.tracker import Direction, Outcome
+from custom_components.yeastar.pbx.calls import Direction, Outcome
 from custom_components.yeastar.pbx.reports import Report, decode, understand
 
 from .line import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.yeastar.pbx.calls.tracker import Outcome
+from custom_components.yeastar.pbx.calls import Outcome
 
 from .line import (
     ANSWERED_CALL,

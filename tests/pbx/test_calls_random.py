@@ -15,12 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, note, settings, strategies as st
 import pytest
 
-from custom_components.yeastar.pbx.calls.tracker import (
-    TERMINAL,
-    Call,
-    CallTracker,
-    Step,
-)
+from custom_components.yeastar.pbx.calls import TERMINAL, Call, CallTracker, Step
 from custom_components.yeastar.pbx.reports import Report, decode, understand
 from tests.simulator.readings import GroupCallTo, Readings
 from tests.simulator.scenarios import Kind, Story, many_calls, story_reports

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from custom_components.yeastar.pbx.calls.tracker import Direction, Outcome
+from custom_components.yeastar.pbx.calls import Direction, Outcome
 
 from .line import (
     ANSWERED_CALL,

@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 
-from custom_components.yeastar.pbx.calls import tracker
-from custom_components.yeastar.pbx.calls.tracker import (
-    REMEMBER,
-    SILENT,
+from custom_components.yeastar.pbx.calls import (
     CallTracker,
     Outcome,
     Step,
     Transition,
+    tracker,
 )
+from custom_components.yeastar.pbx.calls.tracker import REMEMBER, SILENT
 
 from .line import (
     CALL_ID,

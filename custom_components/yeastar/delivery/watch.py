@@ -4,7 +4,7 @@ from collections import deque
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-# How long a report may be late behind a reading that shows the same change.
+# How long a report may be late behind a list that shows the same change.
 PATIENCE = timedelta(seconds=60)
 
 
@@ -21,10 +21,10 @@ class Delivery(StrEnum):
 
 
 class DeliveryWatch:
-    """Compares what reports say with what readings show.
+    """Compares what reports say with what lists show.
 
     HTTP reports just stop when something is wrong on their way (protocol 8.3), and
-    a quiet PBX sends none either. The difference is a change that a reading shows
+    a quiet PBX sends none either. The difference is a change that a list shows
     and no report told.
 
     Attributes:
@@ -53,7 +53,7 @@ class DeliveryWatch:
         return changed
 
     def missed(self, now: datetime) -> None:
-        """Note that a reading showed a change that no report has told."""
+        """Note that a list showed a change that no report has told."""
         if self._missed_at is None:
             self._missed_at = now
 

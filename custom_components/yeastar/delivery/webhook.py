@@ -23,7 +23,7 @@ READ_TIMEOUT: Final = 10
 _METHODS: Final = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_POST, hdrs.METH_PUT)
 
 # A report of another PBX is answered like any other: it is not its sender's to mend.
-_REFUSALS: Final = {
+_STATUSES: Final = {
     Fate.MALFORMED: HTTPStatus.BAD_REQUEST,
     Fate.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Fate.WRONG_METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
@@ -83,7 +83,7 @@ class WebhookSource:
                     fate = self._receiver.refuse(Fate.TOO_LARGE)
                 else:
                     fate = self._receiver.take(body)
-        status = _REFUSALS.get(fate, HTTPStatus.OK)
+        status = _STATUSES.get(fate, HTTPStatus.OK)
         # event handling: the server should close the connection (s2:api-reports).
         response = Response(status=status, headers={hdrs.CONNECTION: "close"})
         response.force_close()

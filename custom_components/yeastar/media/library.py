@@ -10,9 +10,9 @@ from typing import Final
 from homeassistant.util import dt as dt_util
 
 from ..pbx import queries
+from ..pbx.calls import Call
 from ..pbx.calls.log import calls_of, read_call_log
 from ..pbx.calls.record import CallRecord
-from ..pbx.calls.tracker import Call
 from ..pbx.client import YeastarClient
 from ..pbx.clock import PbxClock
 from ..pbx.sounds import FileRequest, is_file_name, recording
@@ -23,7 +23,7 @@ from ..switchboard.board import Switchboard
 # time the PBX would have to write its records into a file.
 LIST_FOR: Final = 30.0
 # What was found once is asked for again at each jump within a recording.
-KNOWN: Final = 3600.0
+KNOWN_FOR: Final = 3600.0
 MOST_DAYS: Final = 4
 # Part of addresses, so only what needs no quoting there.
 _PLAIN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
@@ -102,7 +102,7 @@ class SoundLibrary:
         Raises:
             PbxError: the PBX cannot be asked now.
         """
-        for max_age in (KNOWN, 0.0):
+        for max_age in (KNOWN_FOR, 0.0):
             for found in await self.recordings(day, max_age):
                 if found.call.call_id == call_id and found.index == index:
                     return found

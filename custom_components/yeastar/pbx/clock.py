@@ -12,7 +12,7 @@ _EXACT = timedelta(seconds=10)
 _CALL_ID = re.compile(r"(\d{9,10})\.\d+")
 # A CDR may begin some time after its call, at a transfer for instance.
 _LATEST_START = timedelta(minutes=50)
-_HOUR = timedelta(hours=1)
+_ONE_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class PbxClock:
         if began is None:
             return readings[0] - self.drift
         if self.ids_are_times:
-            readings += [readings[0] + _HOUR, readings[0] - _HOUR]
+            readings += [readings[0] + _ONE_HOUR, readings[0] - _ONE_HOUR]
         for reading in readings:
             if -_EXACT <= reading - began < _LATEST_START:
                 return reading - self.drift

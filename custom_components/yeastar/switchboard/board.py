@@ -12,16 +12,9 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN, EVENT_CALL, EVENT_REPORT
 from ..delivery.watch import DeliveryWatch
+from ..pbx.calls import TERMINAL, Call, CallTracker, Direction, Outcome, Transition
 from ..pbx.calls.data import as_dict
 from ..pbx.calls.record import CallRecord
-from ..pbx.calls.tracker import (
-    TERMINAL,
-    Call,
-    CallTracker,
-    Direction,
-    Outcome,
-    Transition,
-)
 from ..pbx.inventory import Extension, Queue, Trunk
 from ..pbx.reports import Report
 from .devices import EXTENSION, QUEUE, TRUNK, Devices
@@ -69,7 +62,7 @@ class Switchboard:
             serial: of the PBX.
             mask_numbers: show only the last three digits of outside numbers.
             history: of the calls that were told, loaded.
-            want: asks for a reading in so many seconds.
+            want: has a list read in so many seconds.
         """
         self._hass = hass
         self._want = want

@@ -11,8 +11,8 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
+from ..pbx.calls import TERMINAL, Call, Step, Transition
 from ..pbx.calls.data import as_dict, from_dict
-from ..pbx.calls.tracker import TERMINAL, Call, Step, Transition
 
 _LOGGER = logging.getLogger(__name__)
 

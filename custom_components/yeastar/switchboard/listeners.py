@@ -6,7 +6,7 @@ from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, callback
 
-from ..pbx.calls.tracker import Transition
+from ..pbx.calls import Transition
 
 type Key = tuple[str, str]
 type CallListener = Callable[[Transition], None]

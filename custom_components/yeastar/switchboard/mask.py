@@ -5,7 +5,7 @@ from dataclasses import replace
 import re
 from typing import Any
 
-from ..pbx.calls.tracker import Call
+from ..pbx.calls import Call
 
 SHOWN = 3
 # Shorter ones are extensions, feature codes, prompts and pressed keys.

@@ -5,7 +5,7 @@ from typing import Final
 
 
 class Poll(StrEnum):
-    """What can be read. The order is the order of reading."""
+    """What can be asked for, in the order of asking."""
 
     DEVICE = "device"
     EXTENSIONS = "extensions"

@@ -6,7 +6,7 @@ from enum import StrEnum
 import re
 from typing import Any, Final
 
-from ..pbx.calls.tracker import Direction
+from ..pbx.calls import Direction
 from ..pbx.inventory import number_end
 from ..switchboard.listeners import PBX, Key, extension_key, queue_key
 

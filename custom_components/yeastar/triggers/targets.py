@@ -14,7 +14,7 @@ from ..switchboard.devices import EXTENSION, QUEUE
 from ..switchboard.listeners import PBX, Key, extension_key, queue_key
 
 _CALL = "call"
-_KEYS: Mapping[str, Callable[[str], Key]] = {
+_KEY_OF_KIND: Mapping[str, Callable[[str], Key]] = {
     EXTENSION: extension_key,
     QUEUE: queue_key,
 }
@@ -113,6 +113,6 @@ class CallParties(TargetEntityChangeTracker):
 def _key_of(name: str) -> Key:
     """Return whose calls a call entity tells of (contract 6)."""
     kind, _, rest = name.partition("_")
-    if (key := _KEYS.get(kind)) is None:
+    if (key := _KEY_OF_KIND.get(kind)) is None:
         return PBX
     return key(rest.removesuffix(f"_{_CALL}"))

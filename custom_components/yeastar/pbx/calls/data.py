@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .tracker import Call, Direction, Outcome
+from .description import Call, Direction, Outcome
 
 _TIMES = ("started_at", "answered_at", "ended_at")
 

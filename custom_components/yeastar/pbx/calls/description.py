@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
 
 
-class Directory(Protocol):
+class NumberPlan(Protocol):
     """What is known of numbers inside the PBX."""
 
     def is_extension(self, number: str) -> bool:
@@ -78,7 +78,7 @@ class _Times:
 
 
 def describe(
-    evidence: Evidence, directory: Directory, ended_at: datetime | None = None
+    evidence: Evidence, directory: NumberPlan, ended_at: datetime | None = None
 ) -> Call:
     """Return what is known of a call; `ended_at` is given when it is over."""
     record = _main_record(evidence)
@@ -203,12 +203,12 @@ def _parties(evidence: Evidence, direction: Direction) -> tuple[str | None, str 
     return caller, evidence.first_path or (rung.number if rung is not None else None)
 
 
-def _person(number: str | None, directory: Directory) -> str | None:
+def _person(number: str | None, directory: NumberPlan) -> str | None:
     """Return a number if it is somebody's."""
     return number if number and directory.is_extension(number) else None
 
 
-def _path_of(record: CallRecord, called: str, directory: Directory) -> str | None:
+def _path_of(record: CallRecord, called: str, directory: NumberPlan) -> str | None:
     """Return the group that a CDR names."""
     grouped = record.taker is not None or directory.answers_itself(called)
     return called if grouped else None
@@ -216,7 +216,7 @@ def _path_of(record: CallRecord, called: str, directory: Directory) -> str | Non
 
 def _extensions(
     evidence: Evidence,
-    directory: Directory,
+    directory: NumberPlan,
     caller: str | None,
     called: str | None,
     answered_by: str | None,

@@ -17,7 +17,7 @@ from ..clock import PbxClock
 from ..errors import NoFileError, NotYeastarError, RefusedError
 from ..models import text
 from ..reports import MalformedReportError, understand
-from .description import Call, Directory, describe
+from .description import Call, NumberPlan, describe
 from .evidence import Evidence
 from .record import CallRecord, record_of
 from .tracker import LONGEST_ID
@@ -161,7 +161,7 @@ def by_call(records: Iterable[CallRecord]) -> list[list[CallRecord]]:
     return sorted(by_id.values(), key=lambda its: (_over_at(its), its[0].call_id))
 
 
-def calls_of(records: Iterable[CallRecord], directory: Directory) -> list[Call]:
+def calls_of(records: Iterable[CallRecord], directory: NumberPlan) -> list[Call]:
     """Return the calls that records are about, in the order in which they ended.
 
     What may be nothing but a phantom is left out (protocol 5.3).
@@ -173,7 +173,7 @@ def calls_of(records: Iterable[CallRecord], directory: Directory) -> list[Call]:
     ]
 
 
-def call_of(records: list[CallRecord], directory: Directory) -> Call | None:
+def call_of(records: list[CallRecord], directory: NumberPlan) -> Call | None:
     """Return the call that its records tell of, None if there never was one."""
     began = min(one.began or one.heard_at for one in records)
     ended = _over_at(records)

@@ -6,7 +6,7 @@ from datetime import datetime
 from ..client import YeastarClient
 from ..clock import PbxClock
 from ..inventory import number_end
-from .description import Call, Direction, Directory, Outcome
+from .description import Call, Direction, NumberPlan, Outcome
 from .log import calls_of, read_call_log
 from .record import CallRecord
 
@@ -45,7 +45,7 @@ class CallSearch:
 
 
 async def find_calls(
-    client: YeastarClient, directory: Directory, clock: PbxClock, search: CallSearch
+    client: YeastarClient, directory: NumberPlan, clock: PbxClock, search: CallSearch
 ) -> list[Call]:
     """Return the calls that a search finds, the newest first.
 

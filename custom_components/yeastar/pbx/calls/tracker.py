@@ -14,24 +14,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ..reports import Report
-from .description import Call, Direction, Directory, Outcome, describe
+from .description import Call, Direction, NumberPlan, Outcome, describe
 from .evidence import SETTLE, Evidence
 from .observations import observations
 from .record import CallRecord, record_of
-
-__all__ = [
-    "REMEMBER",
-    "SETTLE",
-    "SILENT",
-    "TERMINAL",
-    "Call",
-    "CallTracker",
-    "Direction",
-    "Directory",
-    "Outcome",
-    "Step",
-    "Transition",
-]
 
 # How long a finished call is remembered, so that late reports do not revive it.
 REMEMBER = timedelta(minutes=10)
@@ -96,7 +82,7 @@ class CallTracker:
 
     def __init__(
         self,
-        directory: Directory,
+        directory: NumberPlan,
         told: Container[str] = (),
         begun: Mapping[str, tuple[Call, bool]] = MappingProxyType({}),
     ) -> None:

@@ -385,6 +385,32 @@ async def test_a_call_that_is_asked_about_just_after_its_unreported_end_has_a_re
     assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
 
 
+@pytest.mark.parametrize(
+    "fault", [{"fault": Fault.ERRNO, "errno": 10002}, {"fault": Fault.NOT_OBJECT}]
+)
+async def test_a_pbx_that_does_not_say_whether_a_call_runs_has_not_said_that_it_is_over(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    told: list[Event[dict[str, Any]]],
+    fault: dict[str, Any],
+) -> None:
+    call = await pbx.calls.internal("1000", "1001")
+    await call.ring()
+    await wait(2, step=1)
+    await call.answer()
+    planned = pbx.faults.add(**fault, count=None, endpoint="call/query")
+    await wait(6 * MINUTE, step=5)
+    assert planned.hits
+    assert [event.data["type"] for event in told] == ["ringing", "answered"]
+    pbx.faults.clear()
+    await call.hang_up()
+    await wait(5, step=1)
+    assert told[-1].data["type"] == "ended"
+    assert told[-1].data["talk_seconds"] == pytest.approx(6 * MINUTE, abs=10)
+
+
 async def test_without_the_option_nothing_is_read_and_nothing_told(
     hass: HomeAssistant,
     pbx: Simulator,

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+import socket
 from typing import Any
 
 import pytest
@@ -326,6 +327,42 @@ async def test_a_base_url_of_another_machine_is_nobodys_mistake(
 def test_an_address_is_known_for_this_machines_own(socket_enabled: None) -> None:
     assert own_address._is_own("127.0.0.1")
     assert not own_address._is_own("192.0.2.77")
+
+
+async def test_a_name_that_led_here_and_cannot_be_looked_up_now_is_not_lost(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    http: None,
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        unique_id=pbx.serial,
+        data=entry_data(pbx, base_url="http://localhost:8123"),
+    )
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await wait(MINUTE)
+    assert notices(hass) == []
+    # A name is not an address for good: it leads to another machine now, or nowhere.
+    real = hass.loop.getaddrinfo
+    answers: list[Any] = [OSError("no such name")]
+
+    async def look_up(host: str, *arguments: Any, **options: Any) -> Any:
+        if host != "localhost":
+            return await real(host, *arguments, **options)
+        if isinstance(answers[0], OSError):
+            raise answers[0]
+        return answers[0]
+
+    monkeypatch.setattr(hass.loop, "getaddrinfo", look_up)
+    await wait(HOUR + MINUTE, step=MINUTE)
+    assert notices(hass) == []
+    answers[0] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.77", 0))]
+    await wait(HOUR + MINUTE, step=MINUTE)
+    assert notices(hass) == ["address_lost"]
+    await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_trouble_that_passes_by_itself_is_not_told(

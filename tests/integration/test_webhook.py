@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.core import HomeAssistant
-from tests.conftest import WEBHOOK_ID, Wait
+from tests.conftest import WEBHOOK_ID, Wait, entry_data
 from tests.simulator import Simulator
 
 URL = f"/api/webhook/{WEBHOOK_ID}"
@@ -282,6 +282,37 @@ async def test_the_request_as_the_pbx_documents_it_is_taken(
     assert answer.startswith(b"HTTP/1.1 200")
     await hass.async_block_till_done()
     assert len(events) == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_in_an_encoding_that_breaks_is_refused_and_counted(
+    hass: HomeAssistant, client: TestClient[Any, Any], counts: Any, encoding: str
+) -> None:
+    events = async_capture_events(hass, "yeastar_event")
+    response = await client.post(
+        URL, data=json.dumps(RINGING).encode(), headers={"Content-Encoding": encoding}
+    )
+    assert response.status == HTTPStatus.BAD_REQUEST
+    await hass.async_block_till_done()
+    assert events == []
+    assert await counts() == {"malformed": 1}
+
+
+async def test_a_pbx_that_was_never_reached_has_no_webhook(
+    hass: HomeAssistant, pbx: Simulator, http: None, hass_client_no_auth: Any
+) -> None:
+    entry = MockConfigEntry(
+        domain="yeastar",
+        unique_id=pbx.serial,
+        data=entry_data(pbx, host="no-such-pbx.invalid"),
+    )
+    entry.add_to_hass(hass)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    client = await hass_client_no_auth()
+    events = async_capture_events(hass, "yeastar_event")
+    await client.post(URL, data=json.dumps(RINGING))
+    await hass.async_block_till_done()
+    assert events == []
 
 
 async def test_a_public_source_is_refused_for_a_private_pbx(

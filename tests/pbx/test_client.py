@@ -27,6 +27,7 @@ from custom_components.yeastar.pbx.errors import (
 )
 from custom_components.yeastar.pbx.models import EventTarget
 from tests.simulator import Fault, ManualClock, Settings, Simulator
+from tests.simulator.certificate import make_certificate
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -303,6 +304,45 @@ async def test_a_closed_port_is_told_from_one_that_speaks_something_else() -> No
     assert not await certificate.speaks_tls("127.0.0.1", port)
     with pytest.raises(CannotConnectError):
         await certificate.is_trusted("127.0.0.1", port, ssl.create_default_context())
+
+
+async def test_whoever_says_nothing_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(certificate, "TIMEOUT", 0.1)
+
+    async def listen(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with silent:
+        port = silent.sockets[0].getsockname()[1]
+        with pytest.raises(CannotConnectError, match="in time"):
+            await certificate.inspect("127.0.0.1", port)
+        assert not await certificate.speaks_tls("127.0.0.1", port)
+
+
+async def test_a_certificate_that_is_seen_only_once_has_its_fingerprint() -> None:
+    made = make_certificate("Yeastar", "127.0.0.1")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listening.close()
+        writer.close()
+
+    listening = await asyncio.start_server(
+        serve, "127.0.0.1", 0, ssl=made.server_context()
+    )
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        seen = await certificate.inspect("127.0.0.1", port)
+    assert (seen.fingerprint, seen.subject, seen.expires) == (
+        made.fingerprint,
+        "",
+        None,
+    )
 
 
 async def test_the_wrong_scheme_is_found_out(make: Make) -> None:

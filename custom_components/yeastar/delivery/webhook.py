@@ -4,8 +4,8 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-from aiohttp import ClientError, StreamReader, hdrs
-from aiohttp.web import Request, Response
+from aiohttp import StreamReader, hdrs
+from aiohttp.web import Request, RequestPayloadError, Response
 
 from homeassistant.components import webhook
 from homeassistant.core import HomeAssistant, callback
@@ -76,7 +76,7 @@ class WebhookSource:
         else:
             try:
                 body = await _read(request)
-            except TimeoutError, ClientError, OSError:
+            except TimeoutError, OSError, RequestPayloadError:
                 fate = self._receiver.refuse(Fate.MALFORMED)
             else:
                 if body is None:
@@ -95,7 +95,8 @@ async def _read(request: Request) -> bytes | None:
 
     Raises:
         TimeoutError: it does not come.
-        OSError, ClientError: the connection broke.
+        OSError: the connection broke.
+        RequestPayloadError: the body cannot be decoded.
     """
     # What Home Assistant's cloud hands on is no full request.
     if (getattr(request, "content_length", None) or 0) > LARGEST_REPORT:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import logging
 import random
 import secrets
-from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -50,6 +49,7 @@ async def door(http: None, hass: HomeAssistant) -> AsyncIterator[Door]:
         yield door
 
 
+@pytest.mark.usefixtures("hass_storage")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", SEEDS.values(), ids=SEEDS)
 @pytest.mark.usefixtures("long_run")
@@ -58,7 +58,6 @@ async def test_after_chaos_every_call_is_told_once_and_every_state_is_true(
     frozen: FrozenDateTimeFactory,
     clock: FunctionClock,
     door: Door,
-    hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
     seed: int,
 ) -> None:

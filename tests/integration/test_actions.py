@@ -100,8 +100,9 @@ async def test_dial_takes_a_device_and_a_formatted_number(
     }
 
 
+@pytest.mark.usefixtures("hass")
 async def test_a_dial_whose_answer_is_lost_is_not_sent_again(
-    hass: HomeAssistant, pbx: Simulator, act: Act
+    pbx: Simulator, act: Act
 ) -> None:
     pbx.faults.add(Fault.HALF, endpoint="call/dial")
     with pytest.raises(HomeAssistantError) as error:
@@ -223,12 +224,12 @@ async def test_an_extension_with_two_calls_has_to_say_which(
 # --- offered calls ---
 
 
+@pytest.mark.usefixtures("http")
 @pytest.mark.parametrize(
     ("action", "outcome"), [("accept_inbound", None), ("refuse_inbound", "refused")]
 )
 async def test_an_offered_call_is_accepted_or_refused(
     hass: HomeAssistant,
-    http: None,
     clock: FunctionClock,
     wait: Wait,
     action: str,
@@ -322,8 +323,9 @@ async def test_an_agent_logs_in_pauses_resumes_and_logs_out(
         await wait(15)
 
 
+@pytest.mark.usefixtures("hass")
 async def test_a_change_that_comes_too_soon_is_tried_again_for_a_while(
-    hass: HomeAssistant, pbx: Simulator, act: Act, wait: Wait
+    pbx: Simulator, act: Act, wait: Wait
 ) -> None:
     order = {"queue": "6700", "extension": "1000", "operation": "log_in"}
 
@@ -410,8 +412,9 @@ async def test_calls_come_in_pages_and_as_events_have_them(
     assert set(call) == set(event.attributes) - extra
 
 
+@pytest.mark.usefixtures("past")
 async def test_numbers_are_hidden_here_too(
-    hass: HomeAssistant, loaded: MockConfigEntry, act: Act, past: list[str], wait: Wait
+    hass: HomeAssistant, loaded: MockConfigEntry, act: Act, wait: Wait
 ) -> None:
     hass.config_entries.async_update_entry(
         loaded, options={**loaded.options, "mask_numbers": True}
@@ -624,9 +627,8 @@ async def test_actions_are_there_without_a_pbx_and_say_so(hass: HomeAssistant) -
         )
 
 
-async def test_wrong_input_reaches_the_page_as_a_sentence(
-    hass: HomeAssistant, loaded: MockConfigEntry, hass_ws_client: Any
-) -> None:
+@pytest.mark.usefixtures("hass", "loaded")
+async def test_wrong_input_reaches_the_page_as_a_sentence(hass_ws_client: Any) -> None:
     client = await hass_ws_client()
     await client.send_json_auto_id(
         {

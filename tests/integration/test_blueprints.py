@@ -126,10 +126,9 @@ def test_each_input_is_explained_and_used(name: str) -> None:
         assert f"<{key}>" in str(content), f"{key} is not used"
 
 
+@pytest.mark.usefixtures("pbx", "loaded")
 @pytest.mark.parametrize("name", NAMES)
-async def test_home_assistant_takes_it(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, name: str
-) -> None:
+async def test_home_assistant_takes_it(hass: HomeAssistant, name: str) -> None:
     await set_up(hass)
     blueprints = hass.data[blueprint.DOMAIN]["automation"]
     loaded_blueprint = await blueprints.async_get_blueprint(f"yeastar/{name}.yaml")
@@ -155,6 +154,7 @@ async def announcer(hass: HomeAssistant, pbx: Simulator, **inputs: Any) -> list[
     return said
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("number", "words"),
     [
@@ -165,12 +165,7 @@ async def announcer(hass: HomeAssistant, pbx: Simulator, **inputs: Any) -> list[
     ],
 )
 async def test_the_caller_is_announced(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    number: str,
-    words: str,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, number: str, words: str
 ) -> None:
     # Names are read a little after the start.
     await wait(60)
@@ -192,8 +187,9 @@ async def test_the_caller_is_announced(
     assert len(said) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_only_the_calls_that_are_wanted_are_announced(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     hass.states.async_set("input_boolean.quiet", "off")
     said = await announcer(
@@ -269,8 +265,9 @@ QUIET = ["paused", "paused", "off"]
 MUSIC = ["playing", "paused", "off"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_media_are_paused_while_somebody_talks(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, pass_by: Wait
+    hass: HomeAssistant, pbx: Simulator, pass_by: Wait
 ) -> None:
     players = Players(hass)
     both = [device(hass, pbx, f"extension_{number}") for number in ("1001", "1002")]
@@ -305,8 +302,9 @@ async def test_media_are_paused_while_somebody_talks(
     assert players.states == MUSIC
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_media_are_paused_when_it_rings_if_wanted(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, pass_by: Wait
+    hass: HomeAssistant, pbx: Simulator, pass_by: Wait
 ) -> None:
     players = Players(hass)
     await use(
@@ -333,8 +331,9 @@ async def test_media_are_paused_when_it_rings_if_wanted(
     assert players.states == ["off", "paused", "off"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_media_go_on_when_the_pbx_goes_away(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, pass_by: Wait
+    hass: HomeAssistant, pbx: Simulator, pass_by: Wait
 ) -> None:
     players = Players(hass)
     await use(hass, "pause_media", phones=phone(hass, pbx), players=players.names)
@@ -420,13 +419,9 @@ async def test_a_missed_call_is_told_and_can_be_called_back(
     assert len(notes) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_missed_call_from_inside_is_called_back_without_the_prefix(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    app: str,
-    notes: list[ServiceCall],
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, app: str, notes: list[ServiceCall]
 ) -> None:
     await watcher(hass, pbx, app, outside_prefix="0", message="{caller}")
     call = await pbx.calls.internal("1000", "1001")
@@ -438,6 +433,7 @@ async def test_a_missed_call_from_inside_is_called_back_without_the_prefix(
     assert notes[0].data["data"]["actions"][0]["action"].endswith("|1000")
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("inputs", "number", "told", "buttons"),
     [
@@ -451,7 +447,6 @@ async def test_a_missed_call_from_inside_is_called_back_without_the_prefix(
 async def test_which_missed_calls_are_told_and_which_have_a_button(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     app: str,
     notes: list[ServiceCall],
@@ -526,10 +521,10 @@ def shown(hass: HomeAssistant) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_trunk_that_is_down_raises_an_alarm_and_comes_back(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     app: str,
     notes: list[ServiceCall],
@@ -571,10 +566,10 @@ async def test_a_trunk_that_is_down_raises_an_alarm_and_comes_back(
 # --- Doorbell ---
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_ring_at_the_door_sends_a_picture(
     hass: HomeAssistant,
     pbx: Simulator,
-    http: None,
     entry: MockConfigEntry,
     wait: Wait,
     app: str,
@@ -615,10 +610,10 @@ async def test_a_ring_at_the_door_sends_a_picture(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_broken_camera_does_not_silence_the_door(
     hass: HomeAssistant,
     pbx: Simulator,
-    http: None,
     entry: MockConfigEntry,
     wait: Wait,
     app: str,

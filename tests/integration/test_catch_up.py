@@ -162,13 +162,9 @@ async def test_what_was_told_live_is_not_told_again_after_a_restart(
     assert state(hass, MISSED_TODAY).state == "3"
 
 
+@pytest.mark.usefixtures("hass", "loaded")
 async def test_a_call_of_which_every_report_was_lost_is_found_within_the_hour(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    time_passes: Pass,
-    told: list[Event[dict[str, Any]]],
+    pbx: Simulator, wait: Wait, time_passes: Pass, told: list[Event[dict[str, Any]]]
 ) -> None:
     await wait(MINUTE)
     pbx.delivery.drop()
@@ -179,10 +175,10 @@ async def test_a_call_of_which_every_report_was_lost_is_found_within_the_hour(
     assert told[0].data["late"] is True
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_calls_are_told_while_reports_do_not_arrive(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     time_passes: Pass,
     told: list[Event[dict[str, Any]]],
@@ -206,10 +202,10 @@ async def test_calls_are_told_while_reports_do_not_arrive(
     assert len(ends) == 4
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_pbx_that_was_out_of_reach_tells_its_calls_afterwards(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     time_passes: Pass,
     told: list[Event[dict[str, Any]]],
@@ -260,12 +256,9 @@ def record_a_part(pbx: Simulator, callid: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("hass", "loaded")
 async def test_a_call_that_goes_on_is_not_ended_by_the_record_of_its_first_part(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    told: list[Event[dict[str, Any]]],
+    pbx: Simulator, wait: Wait, told: list[Event[dict[str, Any]]]
 ) -> None:
     call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
     await call.ring()
@@ -280,12 +273,9 @@ async def test_a_call_that_goes_on_is_not_ended_by_the_record_of_its_first_part(
     assert told[-1].data["late"] is False
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_unreported_call_that_goes_on_is_not_ended_by_a_record_either(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    told: list[Event[dict[str, Any]]],
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, told: list[Event[dict[str, Any]]]
 ) -> None:
     delivery = "sensor.yeastar_s100_event_delivery"
     await wait(2 * MINUTE)
@@ -336,12 +326,9 @@ async def test_firmware_that_cannot_list_running_calls_has_a_call_log_neverthele
     assert ids(told) == [call]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_whose_end_was_not_reported_ends_as_its_record_says(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    told: list[Event[dict[str, Any]]],
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, told: list[Event[dict[str, Any]]]
 ) -> None:
     call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
     await call.ring()
@@ -357,12 +344,9 @@ async def test_a_call_whose_end_was_not_reported_ends_as_its_record_says(
     assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_that_is_asked_about_just_after_its_unreported_end_has_a_record_too(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    told: list[Event[dict[str, Any]]],
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, told: list[Event[dict[str, Any]]]
 ) -> None:
     await wait(2 * MINUTE)
     polls = len(pbx.requests_of("trunk/list"))
@@ -385,16 +369,12 @@ async def test_a_call_that_is_asked_about_just_after_its_unreported_end_has_a_re
     assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
 
 
+@pytest.mark.usefixtures("hass", "loaded")
 @pytest.mark.parametrize(
     "fault", [{"fault": Fault.ERRNO, "errno": 10002}, {"fault": Fault.NOT_OBJECT}]
 )
 async def test_a_pbx_that_does_not_say_whether_a_call_runs_has_not_said_that_it_is_over(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    told: list[Event[dict[str, Any]]],
-    fault: dict[str, Any],
+    pbx: Simulator, wait: Wait, told: list[Event[dict[str, Any]]], fault: dict[str, Any]
 ) -> None:
     call = await pbx.calls.internal("1000", "1001")
     await call.ring()
@@ -442,10 +422,10 @@ async def test_without_the_option_nothing_is_read_and_nothing_told(
     assert ids(told) == [wanted]
 
 
+@pytest.mark.usefixtures("http")
 async def test_calls_from_before_the_pbx_was_added_are_no_news(
     hass: HomeAssistant,
     pbx: Simulator,
-    http: None,
     entry: MockConfigEntry,
     wait: Wait,
     time_passes: Pass,
@@ -508,6 +488,7 @@ async def test_a_log_that_cannot_be_read_costs_nothing_and_is_read_later(
     assert "ERROR" not in caplog.text
 
 
+@pytest.mark.usefixtures("http")
 @pytest.mark.parametrize(
     "content",
     [
@@ -554,7 +535,6 @@ async def test_a_log_that_cannot_be_read_costs_nothing_and_is_read_later(
 async def test_a_damaged_file_is_no_obstacle(
     hass: HomeAssistant,
     pbx: Simulator,
-    http: None,
     entry: MockConfigEntry,
     wait: Wait,
     time_passes: Pass,
@@ -577,8 +557,8 @@ async def test_a_damaged_file_is_no_obstacle(
     await stop(hass, entry)
 
 
+@pytest.mark.usefixtures("hass")
 async def test_a_told_call_is_on_disk_a_second_later_however_many_follow(
-    hass: HomeAssistant,
     pbx: Simulator,
     loaded: MockConfigEntry,
     wait: Wait,
@@ -625,6 +605,7 @@ async def test_a_removed_pbx_leaves_no_file(
     assert f"{DOMAIN}.{loaded.entry_id}" not in hass_storage
 
 
+@pytest.mark.usefixtures("http")
 @pytest.mark.parametrize("change", ["2026-03-29T01:00:00", "2026-10-25T01:00:00"])
 @pytest.mark.parametrize(
     "settings",
@@ -640,7 +621,6 @@ async def test_a_removed_pbx_leaves_no_file(
 @pytest.mark.parametrize("seen_before", [False, True])
 async def test_a_gap_over_a_change_of_daylight_saving_loses_and_shifts_nothing(
     hass: HomeAssistant,
-    http: None,
     frozen: FrozenDateTimeFactory,
     clock: FunctionClock,
     wait: Wait,

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.yeastar.condition import CONDITIONS
@@ -69,6 +68,7 @@ async def ask(
     return asked
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("key", "statuses"),
     [
@@ -78,11 +78,7 @@ async def ask(
     ],
 )
 async def test_what_an_extension_does(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    key: str,
-    statuses: set[str],
+    hass: HomeAssistant, pbx: Simulator, key: str, statuses: set[str]
 ) -> None:
     phone = device(hass, pbx, "extension_1001")
     asked = await ask(hass, key, {"device_id": [phone]})
@@ -99,8 +95,9 @@ async def test_what_an_extension_does(
         assert await asked.holds() is (status in statuses), status
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_on_hold_is_in_a_call(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     phone = device(hass, pbx, "extension_1001")
     asked = await ask(hass, "extension_is_in_call", {"device_id": [phone]})
@@ -118,13 +115,10 @@ async def test_on_hold_is_in_a_call(
     assert not await asked.holds()
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(("behavior", "holds"), [("any", True), ("all", False)])
 async def test_any_or_all_phones_of_an_area(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    behavior: str,
-    holds: bool,
+    hass: HomeAssistant, pbx: Simulator, behavior: str, holds: bool
 ) -> None:
     area = ar.async_get(hass).async_create("Office")
     for name in ("extension_1000", "extension_1001", "trunk_siptrunk"):
@@ -145,8 +139,9 @@ async def test_any_or_all_phones_of_an_area(
     assert await asked.holds()
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_extension_idle_for_a_while(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     phone = device(hass, pbx, "extension_1001")
     asked = await ask(
@@ -162,8 +157,9 @@ async def test_an_extension_idle_for_a_while(
     assert await asked.holds()
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_is_active_from_its_first_ring_to_its_end(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     asked = await ask(hass, "call_is_active", {"device_id": [device(hass, pbx)]})
     assert not await asked.holds()
@@ -179,9 +175,8 @@ async def test_a_call_is_active_from_its_first_ring_to_its_end(
     assert not await asked.holds()
 
 
-async def test_a_trunk_is_up(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
-) -> None:
+@pytest.mark.usefixtures("loaded")
+async def test_a_trunk_is_up(hass: HomeAssistant, pbx: Simulator, wait: Wait) -> None:
     trunk = device(hass, pbx, "trunk_siptrunk")
     asked = await ask(hass, "trunk_is_up", {"device_id": [trunk]})
     assert await asked.holds()
@@ -215,9 +210,10 @@ async def ask_again(hass: HomeAssistant, device_id: str) -> Asked:
     return Direct(hass)
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("by", ["device", "area", "entity"])
 async def test_reports_are_arriving(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait, by: str
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, by: str
 ) -> None:
     target: dict[str, Any] = {"device_id": [device(hass, pbx)]}
     if by == "area":
@@ -238,13 +234,10 @@ async def test_reports_are_arriving(
     assert not await asked.holds()
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("key", sorted(CONDITIONS))
 async def test_nothing_is_claimed_of_a_pbx_that_is_away(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    key: str,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, key: str
 ) -> None:
     names = ("", "extension_1001", "trunk_siptrunk")
     target = {"device_id": [device(hass, pbx, name) for name in names]}
@@ -262,12 +255,9 @@ async def websocket(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, "websocket_api", {})
 
 
+@pytest.mark.usefixtures("websocket", "loaded")
 async def test_the_editors_picker_gets_the_conditions(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    websocket: None,
-    loaded: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
+    hass: HomeAssistant, pbx: Simulator, hass_ws_client: WebSocketGenerator
 ) -> None:
     client = await hass_ws_client(hass)
     await client.send_json_auto_id({"type": "condition_platforms/subscribe"})

@@ -341,8 +341,9 @@ async def test_a_base_url_is_required_where_home_assistant_speaks_only_https(
     await hass.config_entries.async_unload(result["result"].entry_id)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_pbx_that_is_set_up_is_not_added_again(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     flow_id = await start(hass)
     before = set(pbx.tokens)
@@ -412,8 +413,9 @@ async def test_a_silent_pbx_does_not_keep_the_flow_from_going_on(
     pbx.faults.clear()
 
 
+@pytest.mark.usefixtures("monkeypatch")
 async def test_a_pasted_address_with_an_impossible_port_is_told(
-    hass: HomeAssistant, plain: Simulator, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, plain: Simulator
 ) -> None:
     flow_id = await start(hass)
     result = await submit(
@@ -423,8 +425,9 @@ async def test_a_pasted_address_with_an_impossible_port_is_told(
     await finish(hass, flow_id, plain)
 
 
+@pytest.mark.usefixtures("http", "socket_enabled")
 async def test_a_reauthentication_of_another_pbx_is_refused(
-    hass: HomeAssistant, http: None, socket_enabled: None
+    hass: HomeAssistant,
 ) -> None:
     async with Simulator(settings=Settings(serial="999999999999")) as other:
         entry = MockConfigEntry(

@@ -23,9 +23,10 @@ def issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
     return [i for i in ir.async_get(hass).issues.values() if i.domain == DOMAIN]
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.usefixtures("long_run")
 async def test_a_quiet_pbx_is_not_accused(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     assert delivery(hass) == "unproven"
     await wait(120 * MINUTE, step=MINUTE)
@@ -38,8 +39,9 @@ async def test_a_quiet_pbx_is_not_accused(
     assert issues(hass) == []
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_change_that_was_not_reported_is_noticed_and_mended(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await wait(MINUTE)
     logins = len(pbx.requests_of("login"))
@@ -67,9 +69,10 @@ async def test_a_change_that_was_not_reported_is_noticed_and_mended(
     assert issues(hass) == []
 
 
+@pytest.mark.usefixtures("hass", "loaded")
 @pytest.mark.usefixtures("long_run")
 async def test_lists_that_contradict_reports_do_not_become_a_login_storm(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    pbx: Simulator, wait: Wait
 ) -> None:
     words = ("Ringing", "Busy")
     for number in range(48):
@@ -80,8 +83,9 @@ async def test_lists_that_contradict_reports_do_not_become_a_login_storm(
     assert len(pbx.requests_of("login")) <= 1 + 8
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_late_report_is_no_lost_one(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await wait(MINUTE)
     pbx.delivery.delay(270.0)
@@ -91,8 +95,9 @@ async def test_a_late_report_is_no_lost_one(
     assert len(pbx.requests_of("login")) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_what_changed_while_the_pbx_was_away_is_no_lost_report(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await wait(MINUTE)
     await pbx.go_down()

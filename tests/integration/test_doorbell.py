@@ -45,8 +45,9 @@ def rang_at(hass: HomeAssistant) -> str | None:
     return None if state.state == "unknown" else state.state
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_the_bell_is_as_doorbells_are(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     entry = er.async_get(hass).async_get(BELL)
     assert entry is not None
@@ -64,8 +65,9 @@ async def test_the_bell_is_as_doorbells_are(
     assert texts[f"{event}.state_attributes.event_type.state.ring"] == "Ring"
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_home_assistants_own_doorbell_trigger_understands_it(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(
         hass,
@@ -87,9 +89,10 @@ async def test_home_assistants_own_doorbell_trigger_understands_it(
     assert state.attributes["call_id"] == call.callid
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("to", ["1001", "6200", "6700", "outside"])
 async def test_it_rings_once_whomever_the_door_station_calls(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait, to: str
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, to: str
 ) -> None:
     rings = async_capture_events(hass, "state_changed")
     if to == "outside":
@@ -107,8 +110,9 @@ async def test_it_rings_once_whomever_the_door_station_calls(
     assert changes[0].data["new_state"].attributes["event_type"] == "ring"
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_it_does_not_ring_when_somebody_calls_the_door(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     for call in (
         await pbx.calls.internal("1001", DOOR),
@@ -122,13 +126,10 @@ async def test_it_does_not_ring_when_somebody_calls_the_door(
     assert rang_at(hass) is None
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("first_leg", list(FirstLeg))
 async def test_it_does_not_ring_for_a_call_dialed_for_it(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    first_leg: FirstLeg,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, first_leg: FirstLeg
 ) -> None:
     pbx.pbx.readings = replace(pbx.pbx.readings, first_leg=first_leg)
     call = await pbx.calls.api_dial(DOOR, "1001")
@@ -150,8 +151,9 @@ async def test_it_does_not_ring_for_a_call_dialed_for_it(
     await wait(4, step=1)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_it_rings_although_the_report_that_it_is_free_got_lost(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.set_extension_status(DOOR, "Ringing")
     await heard(hass, pbx)
@@ -164,12 +166,9 @@ async def test_it_rings_although_the_report_that_it_is_free_got_lost(
     await wait(4, step=1)
 
 
+@pytest.mark.usefixtures("http")
 async def test_it_never_rings_for_a_call_of_before(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    http: None,
-    entry: MockConfigEntry,
-    wait: Wait,
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry, wait: Wait
 ) -> None:
     call = await pbx.calls.internal(DOOR, "1001")
     await call.ring()
@@ -238,8 +237,9 @@ async def submit(hass: HomeAssistant, result: Any, **data: Any) -> None:
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
+@pytest.mark.usefixtures("pbx")
 async def test_door_stations_are_chosen_in_the_options(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
+    hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     result = await options_form(hass, loaded)
     key, selector = field(result)
@@ -274,8 +274,9 @@ async def test_door_stations_are_chosen_in_the_options(
     assert hass.states.get("event.1001_erwin_co_call") is not None
 
 
+@pytest.mark.usefixtures("http")
 async def test_options_keep_door_stations_while_the_pbx_is_away(
-    hass: HomeAssistant, pbx: Simulator, http: None, entry: MockConfigEntry
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry
 ) -> None:
     await pbx.go_down()
     await hass.config_entries.async_setup(entry.entry_id)

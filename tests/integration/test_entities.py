@@ -75,8 +75,9 @@ async def test_devices_hang_on_the_pbx(
     )
 
 
+@pytest.mark.usefixtures("http")
 async def test_set_up_takes_no_more_than_8_requests(
-    hass: HomeAssistant, pbx: Simulator, http: None, entry: MockConfigEntry
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry
 ) -> None:
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert len(pbx.requests) <= 8
@@ -84,6 +85,7 @@ async def test_set_up_takes_no_more_than_8_requests(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("word", "status", "registered"),
     [
@@ -98,12 +100,7 @@ async def test_set_up_takes_no_more_than_8_requests(
     ],
 )
 async def test_an_extension_shows_what_a_report_says_at_once(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    word: str,
-    status: str,
-    registered: str,
+    hass: HomeAssistant, pbx: Simulator, word: str, status: str, registered: str
 ) -> None:
     await pbx.emit(
         {
@@ -118,8 +115,9 @@ async def test_an_extension_shows_what_a_report_says_at_once(
     assert value(hass, "binary_sensor.1000_jayson_registered") == registered
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_extension_shows_what_the_list_says_when_no_report_came(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.delivery.drop()
     pbx.pbx.extensions["1000"].registered = False
@@ -160,8 +158,9 @@ async def test_a_list_that_was_under_way_does_not_undo_a_report(
     assert "1001 Erwin" in names
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_trunk_is_polled_every_minute(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     assert value(hass, "sensor.siptrunk_status") == "available"
     pbx.set_trunk_status("siptrunk", "failure")
@@ -176,8 +175,9 @@ async def test_a_trunk_is_polled_every_minute(
     assert value(hass, "binary_sensor.siptrunk_connection") == STATE_UNKNOWN
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_queue_shows_who_waits_and_who_could_answer(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     waiting = next(
         state.entity_id
@@ -242,8 +242,9 @@ async def test_what_went_while_home_assistant_was_away_is_removed_at_the_start(
     assert not [device for device in devices if "Jayson" in (device.name or "")]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_nothing_is_shown_that_is_not_known_to_be_true(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await pbx.go_down()
     await wait(2 * MINUTE)
@@ -261,8 +262,9 @@ async def test_nothing_is_shown_that_is_not_known_to_be_true(
     ]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_answered_call_is_one_story(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await wait(1)
     told = async_capture_events(hass, "yeastar_call")
@@ -308,13 +310,10 @@ async def test_an_answered_call_is_one_story(
     assert last.attributes["outcome"] == "answered"
 
 
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.usefixtures("long_run")
 async def test_missed_calls_are_counted_until_midnight(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    frozen: FrozenDateTimeFactory,
+    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
 ) -> None:
     for _ in range(2):
         call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
@@ -358,8 +357,9 @@ async def test_todays_count_survives_a_restart_and_yesterdays_does_not(
     assert last.attributes["call_id"] == call.callid
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_two_calls_at_once_do_not_mix(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     told = async_capture_events(hass, "yeastar_call")
     first = await pbx.calls.inbound("siptrunk", "0301111111", "5551000", to="1000")
@@ -382,8 +382,9 @@ async def test_two_calls_at_once_do_not_mix(
     }
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_queues_call_is_told_at_the_queue(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     call = await pbx.calls.inbound("siptrunk", "0301111111", "5551000", to="6700")
     await call.ring()
@@ -401,12 +402,9 @@ async def test_a_queues_call_is_told_at_the_queue(
     assert state.attributes["answered_by"] == "1002"
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_call_that_runs_when_home_assistant_starts_has_only_its_end(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    http: None,
-    entry: MockConfigEntry,
-    wait: Wait,
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry, wait: Wait
 ) -> None:
     call = await pbx.calls.internal("1000", "1001")
     await call.ring()
@@ -424,8 +422,9 @@ async def test_a_call_that_runs_when_home_assistant_starts_has_only_its_end(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_whose_end_was_lost_is_closed_by_asking(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     told = async_capture_events(hass, "yeastar_call")
     call = await pbx.calls.inbound("siptrunk", "0301111111", "5551000", to="1001")
@@ -444,8 +443,9 @@ async def test_a_call_whose_end_was_lost_is_closed_by_asking(
     assert value(hass, "sensor.1001_erwin_co_status") == "idle"
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_internal_call_is_not_ended_because_one_query_does_not_know_it(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.faults.add(Fault.ERRNO, count=None, endpoint="call/query", errno=10005)
     call = await pbx.calls.internal("1000", "1001")
@@ -460,8 +460,9 @@ async def test_an_internal_call_is_not_ended_because_one_query_does_not_know_it(
     assert value(hass, "sensor.yeastar_s100_active_calls") == "0"
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_firmware_that_cannot_list_an_extensions_calls_ends_them_too(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.faults.add(
         Fault.ERRNO, count=None, endpoint="extension/query_call", errno=10003
@@ -476,8 +477,9 @@ async def test_firmware_that_cannot_list_an_extensions_calls_ends_them_too(
     assert value(hass, "sensor.yeastar_s100_active_calls") == "0"
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_held_party_is_shown_as_held(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     call = await pbx.calls.internal("1000", "1001")
     await call.ring()
@@ -497,8 +499,9 @@ async def test_a_held_party_is_shown_as_held(
     await heard(hass, pbx)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_voicemail_is_counted_soon_after_its_call(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await wait(20)
     before = value(hass, "sensor.1001_erwin_co_unread_voicemails")

@@ -382,9 +382,9 @@ async def test_nothing_large_holds_up_the_loop(
         gc.enable()
 
 
+@pytest.mark.usefixtures("http")
 async def test_the_calls_of_a_gap_hold_nobody_up(
     hass: HomeAssistant,
-    http: None,
     frozen: FrozenDateTimeFactory,
     clock: FunctionClock,
     wait: Wait,

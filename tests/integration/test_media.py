@@ -166,8 +166,9 @@ async def test_a_recording_is_heard(
     assert pbx.overlaps == 0
 
 
+@pytest.mark.usefixtures("hass")
 async def test_nobody_hears_anything_without_a_signature(
-    hass: HomeAssistant, pbx: Simulator, media: str, ear: Ear, wait: Wait
+    pbx: Simulator, media: str, ear: Ear, wait: Wait
 ) -> None:
     call_id = await inbound(pbx, wait)
     other = await inbound(pbx, wait)
@@ -184,13 +185,9 @@ async def test_nobody_hears_anything_without_a_signature(
     assert len(pbx.requests) == before
 
 
+@pytest.mark.usefixtures("hass")
 async def test_the_browser_learns_nothing_of_the_pbx(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    media: str,
-    ear: Ear,
-    wait: Wait,
-    caplog: pytest.LogCaptureFixture,
+    pbx: Simulator, media: str, ear: Ear, wait: Wait, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     call_id = await inbound(pbx, wait)
@@ -336,8 +333,9 @@ async def test_messages_are_found_by_extension_and_heard(
     assert await children(hass, f"{media}/voicemails/1002") == {}
 
 
+@pytest.mark.usefixtures("socket_enabled")
 async def test_a_message_is_found_again_after_it_was_renumbered(
-    socket_enabled: None, pbx: Simulator, media: str, ear: Ear, hass: HomeAssistant
+    pbx: Simulator, media: str, ear: Ear, hass: HomeAssistant
 ) -> None:
     pbx.readings = Readings(voicemail_renumbered=True)
     for index, sender in enumerate(("0301111111", "0302222222")):
@@ -580,6 +578,7 @@ NOT_CONNECTED = "This PBX is not connected"
 SILENT = "The PBX does not give its recordings and messages now. Try again in a minute"
 
 
+@pytest.mark.usefixtures("ear")
 @pytest.mark.parametrize(
     "name",
     [
@@ -602,7 +601,7 @@ SILENT = "The PBX does not give its recordings and messages now. Try again in a 
     ],
 )
 async def test_what_does_not_exist_cannot_be_resolved(
-    hass: HomeAssistant, media: str, ear: Ear, name: str
+    hass: HomeAssistant, media: str, name: str
 ) -> None:
     with pytest.raises(Unresolvable, match=NOT_FOUND):
         await async_resolve_media(hass, f"{media}/{name}", None)
@@ -647,8 +646,9 @@ async def test_a_pbx_that_is_away_is_told(
     assert await ear.hear(recording) == Sound(1644).content()
 
 
+@pytest.mark.usefixtures("media")
 async def test_a_pbx_that_is_not_set_up_is_told(
-    hass: HomeAssistant, loaded: MockConfigEntry, media: str
+    hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     await hass.config_entries.async_unload(loaded.entry_id)
     for entry_id in (loaded.entry_id, "x"):

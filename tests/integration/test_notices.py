@@ -66,8 +66,9 @@ async def test_a_lock_out_says_how_long_and_goes_away(
     assert notices(hass) == []
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_lock_out_before_the_start_is_told_too(
-    hass: HomeAssistant, pbx: Simulator, http: None, entry: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry, wait: Wait
 ) -> None:
     pbx.sessions.locked_until["127.0.0.1"] = pbx.clock.now() + 10 * MINUTE
     await hass.config_entries.async_setup(entry.entry_id)
@@ -79,8 +80,9 @@ async def test_a_lock_out_before_the_start_is_told_too(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("http")
 async def test_removing_a_locked_entry_removes_its_notice(
-    hass: HomeAssistant, pbx: Simulator, http: None, entry: MockConfigEntry
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry
 ) -> None:
     pbx.sessions.locked_until["127.0.0.1"] = pbx.clock.now() + 10 * MINUTE
     await hass.config_entries.async_setup(entry.entry_id)
@@ -128,8 +130,9 @@ async def test_reports_over_tcp_are_told_and_http_is_noticed(
     assert len(pbx.requests_of("login")) == before
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_change_to_tcp_is_the_one_cause_that_is_told(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await wait(MINUTE)
     pbx.change_settings(transport="TCP")
@@ -138,8 +141,9 @@ async def test_a_change_to_tcp_is_the_one_cause_that_is_told(
     assert notices(hass) == ["events_over_tcp"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_report_is_proof_that_they_come_over_http(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.change_settings(transport="TCP")
     pbx.forget_tokens()
@@ -221,12 +225,9 @@ async def test_a_certificate_that_comes_back_takes_its_notice_back(
     assert notices(hass) == []
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_certificate_that_no_authority_vouches_for_any_more(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    http: None,
-    wait: Wait,
-    hass_client: Any,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, hass_client: Any
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN,
@@ -269,8 +270,9 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return own
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_base_url_that_was_this_machines_and_is_no_longer_is_told(
-    hass: HomeAssistant, pbx: Simulator, http: None, wait: Wait, addresses: set[str]
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, addresses: set[str]
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN,
@@ -303,16 +305,12 @@ async def test_a_base_url_that_was_this_machines_and_is_no_longer_is_told(
     assert notices(hass) == []
 
 
+@pytest.mark.usefixtures("http", "addresses")
 @pytest.mark.parametrize(
     "base_url", ["http://192.0.2.77:8123", "http://no-such-host.invalid:8123"]
 )
 async def test_a_base_url_of_another_machine_is_nobodys_mistake(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    http: None,
-    wait: Wait,
-    addresses: set[str],
-    base_url: str,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, base_url: str
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN, unique_id=pbx.serial, data=entry_data(pbx, base_url=base_url)
@@ -324,17 +322,15 @@ async def test_a_base_url_of_another_machine_is_nobodys_mistake(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-def test_an_address_is_known_for_this_machines_own(socket_enabled: None) -> None:
+@pytest.mark.usefixtures("socket_enabled")
+def test_an_address_is_known_for_this_machines_own() -> None:
     assert own_address._is_own("127.0.0.1")
     assert not own_address._is_own("192.0.2.77")
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_name_that_led_here_and_cannot_be_looked_up_now_is_not_lost(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    http: None,
-    wait: Wait,
-    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN,
@@ -365,8 +361,9 @@ async def test_a_name_that_led_here_and_cannot_be_looked_up_now_is_not_lost(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_trouble_that_passes_by_itself_is_not_told(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     for fault in (Fault.HTML, Fault.GARBAGE, Fault.RESET, Fault.EMPTY):
         pbx.faults.add(fault, count=3)
@@ -374,8 +371,9 @@ async def test_trouble_that_passes_by_itself_is_not_told(
         assert notices(hass) == []
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_two_pbxs_have_notices_of_their_own(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     settings = dataclasses.replace(pbx.settings, serial="999999999999", port=0)
     async with Simulator(settings=settings, clock=pbx.clock) as other:

@@ -15,14 +15,10 @@ from tests.simulator import FunctionClock, Readings, Settings, Simulator
 VARIANTS = dict(Readings.variants())
 
 
+@pytest.mark.usefixtures("http", "socket_enabled")
 @pytest.mark.parametrize("readings", VARIANTS.values(), ids=VARIANTS.keys())
 async def test_it_stays_logged_in_and_tells_a_call(
-    hass: HomeAssistant,
-    http: None,
-    socket_enabled: None,
-    clock: FunctionClock,
-    wait: Wait,
-    readings: Readings,
+    hass: HomeAssistant, clock: FunctionClock, wait: Wait, readings: Readings
 ) -> None:
     settings = Settings(https=False)
     async with Simulator(settings=settings, readings=readings, clock=clock) as pbx:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
     async_capture_events,
     async_mock_service,
 )
@@ -61,12 +60,9 @@ def test_each_one_is_here() -> None:
     assert README.count("```yaml") == len(EXAMPLES)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_who_is_calling_is_announced(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    notes: list[ServiceCall],
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, notes: list[ServiceCall]
 ) -> None:
     await set_up(hass, example("announce"))
     # The PBX's contacts are read after the set-up.
@@ -83,15 +79,15 @@ async def test_who_is_calling_is_announced(
     ]
 
 
-async def test_prompts_are_played(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
-) -> None:
+@pytest.mark.usefixtures("loaded")
+async def test_prompts_are_played(hass: HomeAssistant, pbx: Simulator) -> None:
     pbx.settings = replace(pbx.settings, prompts=("gong", "closing"))
     await run(hass, example("prompt")["actions"])
     (request,) = pbx.requests_of("call/playprompt")
     assert {"prompt": "gong+closing", "volume": "15"}.items() <= request.body.items()
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("callers", "message"),
     [
@@ -110,7 +106,6 @@ async def test_prompts_are_played(
 async def test_missed_calls_are_looked_up(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     notes: list[ServiceCall],
     callers: list[str],
@@ -126,8 +121,9 @@ async def test_missed_calls_are_looked_up(
     assert [note.data["message"] for note in notes] == [message]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_has_what_is_shown(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     events = async_capture_events(hass, "yeastar_call")
     call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")

@@ -121,10 +121,10 @@ def files(hass_storage: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, json.dumps(content, default=str)
 
 
+@pytest.mark.usefixtures("http")
 async def test_no_secret_is_logged_downloaded_shown_or_kept(
     hass: HomeAssistant,
     pbx: Simulator,
-    http: None,
     entry: MockConfigEntry,
     hass_client: Any,
     hass_storage: dict[str, Any],
@@ -158,10 +158,10 @@ async def test_no_secret_is_logged_downloaded_shown_or_kept(
         assert not [one for one in traces.notices if number in one]
 
 
+@pytest.mark.usefixtures("http")
 async def test_with_masked_numbers_no_outside_number_is_anywhere(
     hass: HomeAssistant,
     pbx: Simulator,
-    http: None,
     entry: MockConfigEntry,
     hass_client: Any,
     hass_storage: dict[str, Any],

@@ -53,10 +53,11 @@ async def plain(socket_enabled: None, clock: FunctionClock) -> AsyncIterator[Sim
         yield simulator
 
 
+@pytest.mark.usefixtures("http")
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("long_run")
 async def test_two_days_with_reboots_and_forgotten_sessions(
-    hass: HomeAssistant, http: None, plain: Simulator, wait: Wait
+    hass: HomeAssistant, plain: Simulator, wait: Wait
 ) -> None:
     """48 hours: 5 reboots, the session forgotten 10 times, reports all along."""
     pbx = plain
@@ -123,8 +124,9 @@ async def test_two_days_with_reboots_and_forgotten_sessions(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_fixed_address_is_announced_in_the_documented_form(
-    hass: HomeAssistant, http: None, pbx: Simulator
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN,
@@ -147,8 +149,9 @@ async def test_a_fixed_address_is_announced_in_the_documented_form(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_fixed_https_address_is_announced_with_its_scheme(
-    hass: HomeAssistant, http: None, pbx: Simulator
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN,
@@ -175,8 +178,9 @@ def move_to(hass: HomeAssistant, address: str) -> None:
     ]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_the_target_follows_a_changed_address_at_the_next_request(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     move_to(hass, "127.0.0.7")
     before = len(pbx.requests)
@@ -194,8 +198,9 @@ async def test_the_target_follows_a_changed_address_at_the_next_request(
     assert {target.address for target in pbx.targets} == {"127.0.0.7"}
 
 
+@pytest.mark.usefixtures("http")
 async def test_it_beats_with_all_entities_disabled_and_polling_switched_off(
-    hass: HomeAssistant, pbx: Simulator, http: None, entry: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry, wait: Wait
 ) -> None:
     hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
     await set_up(hass, entry)
@@ -212,8 +217,9 @@ async def test_it_beats_with_all_entities_disabled_and_polling_switched_off(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_wrong_password_costs_one_login_and_asks_for_a_new_one(
-    hass: HomeAssistant, pbx: Simulator, http: None, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN, unique_id=pbx.serial, data=entry_data(pbx, password="Wrong1")
@@ -226,8 +232,9 @@ async def test_a_wrong_password_costs_one_login_and_asks_for_a_new_one(
     assert len(reauth_flows(hass)) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_password_changed_meanwhile_costs_one_login(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.sessions.settings = replace(pbx.settings, password="Changed1")
     pbx.forget_tokens()
@@ -237,8 +244,9 @@ async def test_a_password_changed_meanwhile_costs_one_login(
     assert state(hass) == STATE_OFF
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_lock_out_is_waited_out_without_a_login(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.sessions.locked_until["127.0.0.1"] = pbx.clock.now() + 10 * MINUTE
     pbx.forget_tokens()
@@ -254,8 +262,9 @@ async def test_a_lock_out_is_waited_out_without_a_login(
     assert state(hass) == STATE_ON
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_lock_out_at_the_start_is_waited_out_too(
-    hass: HomeAssistant, pbx: Simulator, http: None, entry: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry, wait: Wait
 ) -> None:
     pbx.sessions.locked_until["127.0.0.1"] = pbx.clock.now() + 10 * MINUTE
     await set_up(hass, entry)
@@ -268,6 +277,7 @@ async def test_a_lock_out_at_the_start_is_waited_out_too(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("fault", "details"),
     [
@@ -286,7 +296,6 @@ async def test_a_lock_out_at_the_start_is_waited_out_too(
 async def test_trouble_makes_it_unavailable_and_its_end_available_again(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     caplog: pytest.LogCaptureFixture,
     fault: Fault,
@@ -305,12 +314,9 @@ async def test_trouble_makes_it_unavailable_and_its_end_available_again(
     assert sum("recovered" in line for line in caplog.messages) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_no_answer_in_10_seconds_is_none(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    frozen: FrozenDateTimeFactory,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, frozen: FrozenDateTimeFactory
 ) -> None:
     pbx.faults.add(Fault.STALL, count=None)
     before = len(pbx.requests)
@@ -331,8 +337,9 @@ async def test_no_answer_in_10_seconds_is_none(
     assert pbx.overlaps == 0
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_changed_certificate_is_not_talked_to(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await pbx.new_certificate()
     before = len(pbx.requests)
@@ -341,9 +348,8 @@ async def test_a_changed_certificate_is_not_talked_to(
     assert len(pbx.requests) == before
 
 
-async def test_a_boot_up_report_is_acted_on_at_once(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
-) -> None:
+@pytest.mark.usefixtures("hass", "loaded")
+async def test_a_boot_up_report_is_acted_on_at_once(pbx: Simulator, wait: Wait) -> None:
     await pbx.emit({"event": "BootUp", "sn": pbx.serial})
     await pbx.idle()
     pbx.forget_tokens()
@@ -352,8 +358,9 @@ async def test_a_boot_up_report_is_acted_on_at_once(
     assert len(pbx.requests_of("login")) == 2
 
 
+@pytest.mark.usefixtures("http")
 async def test_another_pbx_at_the_address_is_not_taken_for_ours(
-    hass: HomeAssistant, pbx: Simulator, http: None
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     entry = MockConfigEntry(
         domain=DOMAIN, unique_id="111111111111", data=entry_data(pbx)
@@ -375,8 +382,9 @@ async def test_unloading_logs_out(
     assert len(pbx.requests_of("logout")) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_stopping_home_assistant_logs_out(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()

@@ -90,8 +90,9 @@ def dnd(pbx: Simulator, number: str) -> str:
     return pbx.pbx.extensions[number].options["dnd"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_it_is_a_setting_that_nobody_pays_for_unless_enabled(
-    hass: HomeAssistant, loaded: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     registry = er.async_get(hass)
     for number in pbx.pbx.extensions:
@@ -105,9 +106,8 @@ async def test_it_is_a_setting_that_nobody_pays_for_unless_enabled(
     assert pbx.requests_of("extension/query") == []
 
 
-async def test_it_is_switched(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
-) -> None:
+@pytest.mark.usefixtures("enabled")
+async def test_it_is_switched(hass: HomeAssistant, pbx: Simulator, wait: Wait) -> None:
     assert shown(hass, pbx, "1001") == "off"
     before = dict(pbx.pbx.extensions["1001"].options)
     await turn(hass, pbx, "1001", True)
@@ -124,8 +124,9 @@ async def test_it_is_switched(
     assert dnd(pbx, "1001") == "off"
 
 
+@pytest.mark.usefixtures("hass", "enabled")
 async def test_the_extensions_are_asked_for_together(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    pbx: Simulator, wait: Wait
 ) -> None:
     asked = pbx.requests_of("extension/query")
     assert [request.body for request in asked] == [{"number": "1000,1001"}]
@@ -143,8 +144,9 @@ async def test_the_budget_of_requests_is_kept(
     assert len(pbx.requests) - before <= 400
 
 
+@pytest.mark.usefixtures("enabled")
 async def test_what_is_set_at_the_phone_is_seen(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await wait(15)
     asked = len(pbx.requests_of("extension/query"))
@@ -169,8 +171,9 @@ async def test_what_is_set_at_the_phone_is_seen(
     assert len(pbx.requests_of("extension/query")) == asked + 3
 
 
+@pytest.mark.usefixtures("enabled")
 async def test_the_second_of_two_quick_changes_is_seen_too(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     """Its report is the same, so that it is taken for a repetition."""
     await turn(hass, pbx, "1001", True)
@@ -185,8 +188,9 @@ async def test_the_second_of_two_quick_changes_is_seen_too(
     assert len(pbx.requests_of("extension/query")) == asked
 
 
+@pytest.mark.usefixtures("enabled")
 async def test_what_no_report_tells_is_seen_in_time(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.pbx.extensions["1000"].options["dnd"] = "on"
     await wait(16 * MINUTE, step=MINUTE)
@@ -209,14 +213,10 @@ TOO_FREQUENT = (
 )
 
 
+@pytest.mark.usefixtures("enabled")
 @pytest.mark.parametrize(("errno", "told"), REFUSED)
 async def test_a_refusal_is_told_and_the_state_stays_true(
-    hass: HomeAssistant,
-    enabled: MockConfigEntry,
-    pbx: Simulator,
-    wait: Wait,
-    errno: int,
-    told: str,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, errno: int, told: str
 ) -> None:
     pbx.faults.add(Fault.ERRNO, endpoint="extension/update", errno=errno)
     with pytest.raises(HomeAssistantError) as caught:
@@ -228,12 +228,9 @@ async def test_a_refusal_is_told_and_the_state_stays_true(
     assert shown(hass, pbx, "1001") == "off"
 
 
+@pytest.mark.usefixtures("enabled", "wait")
 async def test_a_change_that_comes_too_soon_is_made_later(
-    hass: HomeAssistant,
-    enabled: MockConfigEntry,
-    pbx: Simulator,
-    wait: Wait,
-    pass_by: Wait,
+    hass: HomeAssistant, pbx: Simulator, pass_by: Wait
 ) -> None:
     pbx.faults.add(Fault.ERRNO, count=2, endpoint="extension/update", errno=10025)
     task = begin(hass, pbx, "1001", True)
@@ -245,12 +242,9 @@ async def test_a_change_that_comes_too_soon_is_made_later(
     assert [round(b - a) for a, b in pairwise(times)] == [4, 8]
 
 
+@pytest.mark.usefixtures("enabled", "wait")
 async def test_a_pbx_that_is_busy_for_ever_is_not_asked_for_ever(
-    hass: HomeAssistant,
-    enabled: MockConfigEntry,
-    pbx: Simulator,
-    wait: Wait,
-    pass_by: Wait,
+    hass: HomeAssistant, pbx: Simulator, pass_by: Wait
 ) -> None:
     pbx.faults.add(Fault.ERRNO, count=None, endpoint="extension/update", errno=10025)
     began = pbx.clock.now()
@@ -294,13 +288,10 @@ async def test_changes_wait_for_each_other_as_long_as_the_pbx_needs(
     assert pbx.overlaps == 0
 
 
+@pytest.mark.usefixtures("enabled")
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.HTML, Fault.ERRNO])
 async def test_a_pbx_that_is_away_is_told_and_its_word_counts(
-    hass: HomeAssistant,
-    enabled: MockConfigEntry,
-    pbx: Simulator,
-    wait: Wait,
-    fault: Fault,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, fault: Fault
 ) -> None:
     pbx.faults.add(fault, endpoint="extension/update")
     with pytest.raises(HomeAssistantError) as caught:
@@ -313,8 +304,9 @@ async def test_a_pbx_that_is_away_is_told_and_its_word_counts(
     assert shown(hass, pbx, "1001") == "on"
 
 
+@pytest.mark.usefixtures("enabled")
 async def test_without_a_pbx_it_is_unavailable(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     await pbx.go_down()
     with pytest.raises(HomeAssistantError, match="did not confirm"):
@@ -327,16 +319,18 @@ async def test_without_a_pbx_it_is_unavailable(
     assert shown(hass, pbx, "1001") == "on"
 
 
+@pytest.mark.usefixtures("enabled")
 async def test_a_session_forgotten_meanwhile_is_renewed(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator
+    hass: HomeAssistant, pbx: Simulator
 ) -> None:
     pbx.forget_tokens()
     await turn(hass, pbx, "1001", True)
     assert dnd(pbx, "1001") == "on"
 
 
+@pytest.mark.usefixtures("wait")
 async def test_unloading_ends_the_waiting_without_a_new_session(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator
 ) -> None:
     pbx.faults.add(Fault.ERRNO, count=None, endpoint="extension/update", errno=10025)
     task = begin(hass, pbx, "1001", True)
@@ -349,8 +343,9 @@ async def test_unloading_ends_the_waiting_without_a_new_session(
     assert pbx.tokens == {}
 
 
+@pytest.mark.usefixtures("enabled")
 async def test_an_extension_that_is_gone_does_not_cost_the_others(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.remove_extension("1000")
     await pbx.idle()
@@ -364,8 +359,9 @@ async def test_an_extension_that_is_gone_does_not_cost_the_others(
     assert all(request.errno is None for request in asked)
 
 
+@pytest.mark.usefixtures("enabled")
 async def test_an_unknown_word_is_unknown(
-    hass: HomeAssistant, enabled: MockConfigEntry, pbx: Simulator, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     for word, state in (("ON", "on"), ("maybe", "unknown"), ("Off", "off")):
         pbx.pbx.extensions["1001"].options["dnd"] = word

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     get_system_health_info,
@@ -15,9 +16,8 @@ from tests.simulator import Simulator
 INTEGRATION = Path(__file__).parents[2] / "custom_components/yeastar"
 
 
-async def test_it_counts_what_works(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
-) -> None:
+@pytest.mark.usefixtures("pbx", "loaded")
+async def test_it_counts_what_works(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, "system_health", {})
     info = await get_system_health_info(hass, "yeastar")
     version = json.loads((INTEGRATION / "manifest.json").read_text())["version"]

@@ -88,9 +88,10 @@ def on(
 # --- Calls ---
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("by", ["device", "area", "floorless label", "entity"])
 async def test_a_call_fires_once_for_whatever_names_its_phones(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait, by: str
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, by: str
 ) -> None:
     phones = [device(hass, pbx, f"extension_{number}") for number in ("1000", "1001")]
     devices = dr.async_get(hass)
@@ -146,8 +147,9 @@ async def test_a_call_fires_once_for_whatever_names_its_phones(
     )
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_each_trigger_tells_of_its_own_step_only(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     phone = device(hass, pbx, "extension_1001")
     runs = await automate(
@@ -185,8 +187,9 @@ async def test_each_trigger_tells_of_its_own_step_only(
     assert runs[-1]["call"]["type"] == "failed"
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_the_pbx_as_target_means_everybody_and_a_queue_its_callers(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     everybody = {**on("call_missed", device(hass, pbx)), "id": "everybody"}
     queue = {**on("call_missed", device(hass, pbx, "queue_6700")), "id": "queue"}
@@ -208,6 +211,7 @@ async def play_internal(pbx: Simulator, wait: Wait) -> None:
     await wait(4, step=1)
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("key", "role", "target", "fires"),
     [
@@ -226,7 +230,6 @@ async def play_internal(pbx: Simulator, wait: Wait) -> None:
 async def test_what_an_extension_does_in_the_call_can_be_chosen(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     key: str,
     role: str | None,
@@ -240,8 +243,9 @@ async def test_what_an_extension_does_in_the_call_can_be_chosen(
     assert len(runs) == fires
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_only_who_answered_in_a_group(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(
         hass,
@@ -261,6 +265,7 @@ async def test_only_who_answered_in_a_group(
     assert [run["id"] for run in runs] == ["1002"]
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("options", "fires"),
     [
@@ -287,7 +292,6 @@ async def test_only_who_answered_in_a_group(
 async def test_calls_can_be_chosen_without_a_template(
     hass: HomeAssistant,
     pbx: Simulator,
-    loaded: MockConfigEntry,
     wait: Wait,
     options: dict[str, Any],
     fires: bool,
@@ -297,8 +301,9 @@ async def test_calls_can_be_chosen_without_a_template(
     assert len(runs) == fires
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_outgoing_calls_are_chosen_by_the_number_dialed(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     phone = device(hass, pbx, "extension_1001")
     runs = await automate(
@@ -320,8 +325,9 @@ async def test_outgoing_calls_are_chosen_by_the_number_dialed(
     await wait(4, step=1)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_through_a_group_is_chosen_while_it_rings(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     phone = device(hass, pbx, "extension_1001")
     runs = await automate(
@@ -332,8 +338,9 @@ async def test_a_call_through_a_group_is_chosen_while_it_rings(
     assert [run["call"]["path"] for run in runs] == ["6200"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_dialed_number_is_chosen_while_it_rings_if_the_pbx_tells_it(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     pbx.pbx.readings = replace(pbx.pbx.readings, inbound_to=InboundTo.DID)
     runs = await automate(
@@ -378,11 +385,11 @@ def test_numbers_are_matched_as_people_write_them(
     assert NumberPatterns([pattern]).match(number) is same
 
 
+@pytest.mark.usefixtures("http")
 @pytest.mark.parametrize(("pattern", "fires"), [("*567", True), (ADA, False)])
 async def test_masked_numbers_match_by_their_last_three_digits_only(
     hass: HomeAssistant,
     pbx: Simulator,
-    http: None,
     entry: MockConfigEntry,
     wait: Wait,
     pattern: str,
@@ -467,8 +474,9 @@ async def test_nothing_fires_again_after_a_reload_and_later_calls_do(
     assert len(runs) == 2
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_fires_although_the_pbx_does_not_answer_us(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(
         hass, on("call_started_ringing", device(hass, pbx, "extension_1001"))
@@ -487,8 +495,9 @@ async def test_a_call_fires_although_the_pbx_does_not_answer_us(
     assert len(runs) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_phone_that_comes_into_the_area_later_counts(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     area = ar.async_get(hass).async_create("Office")
     runs = await automate(
@@ -512,8 +521,9 @@ async def test_a_phone_that_comes_into_the_area_later_counts(
     assert len(runs) == 1
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_automation_that_is_off_hears_nothing(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     phone = device(hass, pbx, "extension_1001")
     before = hass.bus.async_listeners()
@@ -554,6 +564,7 @@ async def test_an_event_that_somebody_made_up_does_no_harm(
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.usefixtures("pbx", "loaded")
 @pytest.mark.parametrize(
     "trigger",
     [
@@ -582,10 +593,7 @@ async def test_an_event_that_somebody_made_up_does_no_harm(
     ],
 )
 async def test_a_wrong_trigger_is_refused(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    trigger: dict[str, Any],
+    hass: HomeAssistant, trigger: dict[str, Any]
 ) -> None:
     assert await async_setup_component(
         hass,
@@ -602,11 +610,9 @@ async def test_a_wrong_trigger_is_refused(
     ]
 
 
+@pytest.mark.usefixtures("pbx", "loaded")
 async def test_an_empty_target_is_said_in_words(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    caplog: pytest.LogCaptureFixture,
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
 ) -> None:
     await set_up(
         hass,
@@ -620,8 +626,9 @@ async def test_an_empty_target_is_said_in_words(
     assert "Choose at least one PBX, extension or queue as target" in caplog.text
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_the_trace_says_which_option_kept_an_automation_from_running(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     reasons: list[str] = []
     config = await trigger_helper.async_validate_trigger_config(
@@ -658,9 +665,8 @@ async def test_the_trace_says_which_option_kept_an_automation_from_running(
 # --- Extensions ---
 
 
-async def test_a_status_that_changes_fires(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry
-) -> None:
+@pytest.mark.usefixtures("loaded")
+async def test_a_status_that_changes_fires(hass: HomeAssistant, pbx: Simulator) -> None:
     phone = device(hass, pbx, "extension_1001")
     runs = await automate(
         hass,
@@ -702,8 +708,9 @@ async def test_a_status_that_changes_fires(
     assert runs == []
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_being_put_on_hold_is_not_a_second_call(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(
         hass,
@@ -729,8 +736,9 @@ async def test_being_put_on_hold_is_not_a_second_call(
     await wait(4, step=1)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_all_phones_free_for_a_while(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     phones = [device(hass, pbx, f"extension_{number}") for number in ("1000", "1001")]
     options = {"to": ["idle"], "behavior": "all", "for": {"seconds": 30}}
@@ -770,8 +778,9 @@ async def test_a_status_that_is_only_known_again_is_no_change(
     assert runs == []
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_area_with_phones_and_trunks_means_the_phones(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     area = ar.async_get(hass).async_create("Cellar")
     for name in ("extension_1001", "trunk_siptrunk"):
@@ -809,8 +818,9 @@ def ids(runs: Runs) -> list[str]:
     return fired
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_trunk_goes_down_and_comes_back(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(hass, *both_ways(hass, pbx))
     pbx.set_trunk_status("siptrunk", "failure")
@@ -831,8 +841,9 @@ async def test_a_trunk_goes_down_and_comes_back(
     assert ids(runs) == ["back"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_trunk_that_does_not_come_back_with_the_pbx_went_down(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(hass, *both_ways(hass, pbx))
     await pbx.go_down()
@@ -856,8 +867,9 @@ async def test_a_trunk_that_does_not_come_back_with_the_pbx_went_down(
     assert ids(runs) == ["back"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_an_outage_does_not_swallow_the_wait_for_a_trunk(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(hass, *both_ways(hass, pbx, **{"for": {"minutes": 5}}))
     pbx.set_trunk_status("siptrunk", "failure")
@@ -895,8 +907,9 @@ async def test_a_trunk_that_was_down_before_the_start_did_not_go_down(
     assert ids(runs) == ["back"]
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_the_last_of_several_trunks(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     trunks = [device(hass, pbx, f"trunk_{name}") for name in ("siptrunk", "gsm1")]
     runs = await automate(
@@ -918,13 +931,10 @@ async def test_the_last_of_several_trunks(
 # --- Keys ---
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("form", list(DtmfInfo))
 async def test_each_key_fires_once_however_the_pbx_reports_it(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    wait: Wait,
-    form: DtmfInfo,
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, form: DtmfInfo
 ) -> None:
     pbx.pbx.readings = replace(pbx.pbx.readings, dtmf_info=form)
     runs = await automate(
@@ -962,8 +972,9 @@ async def test_each_key_fires_once_however_the_pbx_reports_it(
     await wait(4, step=1)
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_keys_are_told_to_who_pressed_them(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
 ) -> None:
     runs = await automate(
         hass,
@@ -1007,6 +1018,7 @@ async def press(hass: HomeAssistant, pbx: Simulator, **fields: str) -> None:
     await heard(hass, pbx)
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("reports", "keys"),
     [
@@ -1037,11 +1049,7 @@ async def press(hass: HomeAssistant, pbx: Simulator, **fields: str) -> None:
     ],
 )
 async def test_no_key_is_lost_or_told_twice(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    loaded: MockConfigEntry,
-    reports: list[dict[str, str]],
-    keys: str,
+    hass: HomeAssistant, pbx: Simulator, reports: list[dict[str, str]], keys: str
 ) -> None:
     runs = await automate(hass, on("dtmf_received", device(hass, pbx)))
     for report in reports:
@@ -1049,12 +1057,9 @@ async def test_no_key_is_lost_or_told_twice(
     assert "".join(run["key"] for run in runs) == keys
 
 
+@pytest.mark.usefixtures("http")
 async def test_what_somebody_dials_is_masked_but_still_recognized(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    http: None,
-    entry: MockConfigEntry,
-    wait: Wait,
+    hass: HomeAssistant, pbx: Simulator, entry: MockConfigEntry, wait: Wait
 ) -> None:
     hass.config_entries.async_update_entry(
         entry, options={"mask_numbers": True, "catch_up": True}
@@ -1101,9 +1106,10 @@ def selects(fields: dict[str, Any]) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.usefixtures("pbx", "loaded")
 @pytest.mark.parametrize("kind", ["triggers", "conditions"])
 async def test_the_editor_has_texts_and_icons_for_everything(
-    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, kind: str
+    hass: HomeAssistant, kind: str
 ) -> None:
     keys = set(TRIGGERS if kind == "triggers" else CONDITIONS)
     descriptions = described(f"{kind}.yaml")
@@ -1147,12 +1153,9 @@ async def test_every_field_is_an_option_and_every_option_a_field() -> None:
                 assert marker.default() == default
 
 
+@pytest.mark.usefixtures("pbx", "websocket", "loaded")
 async def test_the_editors_picker_gets_the_triggers(
-    hass: HomeAssistant,
-    pbx: Simulator,
-    websocket: None,
-    loaded: MockConfigEntry,
-    hass_ws_client: WebSocketGenerator,
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator
 ) -> None:
     client = await hass_ws_client(hass)
     await client.send_json_auto_id({"type": "trigger_platforms/subscribe"})
@@ -1166,6 +1169,7 @@ async def test_the_editors_picker_gets_the_triggers(
     assert "min_ring_time" in event["yeastar.call_missed"]["fields"]
 
 
+@pytest.mark.usefixtures("websocket", "loaded")
 @pytest.mark.parametrize(
     ("name", "some", "others"),
     [
@@ -1178,8 +1182,6 @@ async def test_the_editors_picker_gets_the_triggers(
 async def test_the_picker_offers_for_a_device_what_fits_it(
     hass: HomeAssistant,
     pbx: Simulator,
-    websocket: None,
-    loaded: MockConfigEntry,
     hass_ws_client: WebSocketGenerator,
     name: str,
     some: set[str],

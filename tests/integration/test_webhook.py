@@ -298,8 +298,9 @@ async def test_a_body_in_an_encoding_that_breaks_is_refused_and_counted(
     assert await counts() == {"malformed": 1}
 
 
+@pytest.mark.usefixtures("http")
 async def test_a_pbx_that_was_never_reached_has_no_webhook(
-    hass: HomeAssistant, pbx: Simulator, http: None, hass_client_no_auth: Any
+    hass: HomeAssistant, pbx: Simulator, hass_client_no_auth: Any
 ) -> None:
     entry = MockConfigEntry(
         domain="yeastar",
@@ -315,9 +316,9 @@ async def test_a_pbx_that_was_never_reached_has_no_webhook(
     assert events == []
 
 
+@pytest.mark.usefixtures("loaded")
 async def test_a_public_source_is_refused_for_a_private_pbx(
     hass: HomeAssistant,
-    loaded: MockConfigEntry,
     hass_client_no_auth: Any,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -359,8 +360,8 @@ async def test_after_unloading_no_event_comes_and_no_line_names_the_id(
     assert WEBHOOK_ID not in caplog.text
 
 
+@pytest.mark.usefixtures("hass")
 async def test_an_error_of_ours_is_not_the_pbxs_to_repeat(
-    hass: HomeAssistant,
     loaded: MockConfigEntry,
     client: TestClient[Any, Any],
     counts: Any,

@@ -37,10 +37,9 @@ async def begin(pbx: Simulator, index: int, numbers: list[str]) -> Call:
     )
 
 
+@pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.timeout(180)
-async def test_20_calls_at_once_are_shown_as_the_pbx_has_them(
-    socket_enabled: None,
-) -> None:
+async def test_20_calls_at_once_are_shown_as_the_pbx_has_them() -> None:
     print(f"seed {SEED}")
     source = random.Random(SEED)
     settings = Settings.with_extensions(2 * CALLS)

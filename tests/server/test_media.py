@@ -31,10 +31,9 @@ async def opened(server: HomeAssistantServer, item: Json, title: str = "") -> Js
     return found[0]
 
 
+@pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.timeout(180)
-async def test_200_megabytes_are_heard_with_less_than_20_of_memory(
-    socket_enabled: None,
-) -> None:
+async def test_200_megabytes_are_heard_with_less_than_20_of_memory() -> None:
     async with (
         Simulator(clock=RealClock()) as pbx,
         HomeAssistantServer(yaml="media_source:\n") as server,

@@ -48,11 +48,10 @@ def about_calls(events: list[Json]) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.skipif(bool(missing_broker()), reason=str(missing_broker()))
 @pytest.mark.timeout(300)
-async def test_a_call_reaches_the_broker_and_a_second_home_assistant(
-    socket_enabled: None,
-) -> None:
+async def test_a_call_reaches_the_broker_and_a_second_home_assistant() -> None:
     publish, subscribe, whole_bus = blocks()
     async with (
         broker() as port,

@@ -326,11 +326,10 @@ def present(*path: str) -> bool:
     return bool(texts)
 
 
+@pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.skipif(bool(missing_browser()), reason=str(missing_browser()))
 @pytest.mark.timeout(300)
-async def test_a_user_finds_the_way_from_adding_a_pbx_to_deleting_it(
-    socket_enabled: None,
-) -> None:
+async def test_a_user_finds_the_way_from_adding_a_pbx_to_deleting_it() -> None:
     steps = [
         add_the_integration,
         see_the_devices,

@@ -53,8 +53,9 @@ async def until_told(events: AsyncIterator[BusEvent], call: Call) -> None:
             return
 
 
+@pytest.mark.usefixtures("socket_enabled")
 @pytest.mark.timeout(240)
-async def test_every_call_around_a_power_cut_is_told_once(socket_enabled: None) -> None:
+async def test_every_call_around_a_power_cut_is_told_once() -> None:
     async with (
         Simulator(clock=RealClock()) as pbx,
         HomeAssistantServer() as server,

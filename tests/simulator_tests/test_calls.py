@@ -163,9 +163,8 @@ def controlled(
     )
 
 
-async def test_an_invited_call_is_accepted_in_time(
-    make_client: MakeClient, clock: ManualClock
-) -> None:
+@pytest.mark.usefixtures("clock")
+async def test_an_invited_call_is_accepted_in_time(make_client: MakeClient) -> None:
     client = await make_client(trunks=controlled(control_answering=True))
     call = await client.sim.calls.inbound("siptrunk", "2000", to="1001")
     ringing = asyncio.create_task(call.ring())

@@ -6,6 +6,7 @@ import signal
 import sys
 
 import aiohttp
+import pytest
 
 from tests.simulator import Readings
 from tests.simulator.__main__ import chosen_readings, chosen_settings, make_parser
@@ -29,7 +30,8 @@ def test_a_number_of_extensions() -> None:
     assert len(chosen_settings(options).extensions) == 50
 
 
-async def test_it_answers_and_ends_cleanly(socket_enabled: None) -> None:
+@pytest.mark.usefixtures("socket_enabled")
+async def test_it_answers_and_ends_cleanly() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.simulator", "--http", "--port", "0", "--play"),

@@ -258,9 +258,8 @@ async def test_contacts_groups_and_rooms(client: Client) -> None:
 DAY = {"starttime": "2019-10-24 00:00:00", "endtime": "2019-10-24 23:59:59"}
 
 
-async def test_call_records_are_downloaded_once(
-    client: Client, clock: ManualClock
-) -> None:
+@pytest.mark.usefixtures("clock")
+async def test_call_records_are_downloaded_once(client: Client) -> None:
     call = await client.sim.calls.inbound("siptrunk", "030", "555", to="1001")
     await call.ring()
     await call.answer()

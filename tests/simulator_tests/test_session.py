@@ -219,7 +219,8 @@ async def test_sleepers_wake_in_the_order_of_their_moments() -> None:
     await asyncio.gather(*tasks)
 
 
-async def test_a_clock_kept_by_somebody_else(socket_enabled: None) -> None:
+@pytest.mark.usefixtures("socket_enabled")
+async def test_a_clock_kept_by_somebody_else() -> None:
     moment = 1000.0
     clock = FunctionClock(lambda: moment)
     async with Simulator(clock=clock) as sim:
@@ -233,9 +234,8 @@ async def test_a_clock_kept_by_somebody_else(socket_enabled: None) -> None:
         await rebooting
 
 
-async def test_a_clock_frozen_by_freezegun(
-    socket_enabled: None, freezer: FrozenDateTimeFactory
-) -> None:
+@pytest.mark.usefixtures("socket_enabled")
+async def test_a_clock_frozen_by_freezegun(freezer: FrozenDateTimeFactory) -> None:
     clock = FunctionClock()
     async with Simulator(clock=clock) as sim:
         sleeping = asyncio.create_task(sim.clock.sleep(60))

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Check who imports whom: the walls between the wings of the house, and no circles.
 
-Prints one line for each import that crosses a wall, for each circle, and for each
-name of one of the PBX's endpoints outside `pbx/`, and then ends with 1. With
-`--count`, prints how many imports lead from each room to each other one.
+Prints one line for each import that crosses a wall, for each circle, for each request
+and each name of one of the PBX's endpoints outside `pbx/`, and for each wing that has
+no walls or does not say what it is for; and then ends with 1. With `--count`, prints
+how many imports lead from each room to each other one.
 """
 
 import ast
@@ -28,12 +29,21 @@ WALLS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"const", "pbx", "pbx.calls", "switchboard"}),
     "triggers": frozenset({"const", "pbx", "pbx.calls", "switchboard"}),
 }
-# The rooms that need no Home Assistant.
+# The rooms that need no Home Assistant, and what they need of others.
 PURE = ("pbx", "pbx.calls")
+OTHERS = ("aiohttp",)
+NEEDED = frozenset({*OTHERS, *sys.stdlib_module_names}) - {"importlib"}
+# The rooms that may name a type of a room which they do not import when they run.
+TYPES_OF_ANY = frozenset({"media"})
+# What a wing's docstring has to say (house, "may touch" and "hands out").
+SAID = ("May import:", "Hands out")
+# What asks the PBX, on whatever is called a client.
+ASKING = frozenset({"request", "download"})
 # What comes before the slash in the names of the PBX's endpoints (protocol 6).
 ENDPOINT = re.compile(
-    r"(call|cdr|companycontacts|deviceinfo|extension|ivr|queue|recording|sms|trunk|"
-    r"voicemail)/[a-z_]+"
+    r"/?(call|cdr|companycontacts|conference|deviceinfo|extension|ivr|paginggroup|"
+    r"pbx|queue|recording|ringgroup|sms|token|trunk|uacstacall|voicemail|wakeupcall)"
+    r"/([a-z_]+(\?.*)?)?"
 )
 
 
@@ -59,41 +69,72 @@ def modules() -> Mapping[str, ast.Module]:
     }
 
 
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all below a node but what is there for types alone."""
+def statements(node: ast.AST, *, types: bool) -> Iterator[ast.AST]:
+    """Yield all below a node; what is there for types alone only if `types`."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+        if (
+            not types
+            and isinstance(child, ast.If)
+            and ast.unparse(child.test) == "TYPE_CHECKING"
+        ):
+            for other in child.orelse:
+                yield other
+                yield from statements(other, types=types)
             continue
         yield child
-        yield from statements(child)
+        yield from statements(child, types=types)
 
 
-def imports(module: str, tree: ast.Module, known: Mapping[str, object]) -> set[str]:
-    """Return the modules of the house that a module imports."""
-    package = module.split(".")[:-1]
+def imports(
+    module: str, tree: ast.Module, known: Mapping[str, object], *, types: bool
+) -> set[str]:
+    """Return the modules of the house that a module imports, in whichever way."""
+    house = INTEGRATION.relative_to(ROOT).parts
+    package = [*house, *module.split(".")[:-1]]
+    named: list[tuple[str, ...]] = []
+    for node in statements(tree, types=types):
+        match node:
+            case ast.ImportFrom():
+                base = package[: len(package) - node.level + 1] if node.level else []
+                base = [*base, *(node.module.split(".") if node.module else [])]
+                named += [(*base, alias.name) for alias in node.names]
+            case ast.Import():
+                named += [tuple(alias.name.split(".")) for alias in node.names]
     found: set[str] = set()
-    for node in statements(tree):
-        if not isinstance(node, ast.ImportFrom) or not node.level:
+    for parts in named:
+        if parts[: len(house)] != house:
             continue
-        base = package[: len(package) - node.level + 1]
-        base += (node.module or "").split(".") if node.module else []
-        for alias in node.names:
-            choices = ([*base, alias.name], base, [*base, "__init__"])
-            names = [".".join(choice) for choice in choices]
-            found.update([name for name in names if name in known][:1])
+        inside = parts[len(house) :]
+        choices = (inside, inside[:-1], (*inside[:-1], "__init__"))
+        names = [".".join(choice) for choice in choices]
+        found.update([name for name in names if name in known][:1])
     return found - {module}
 
 
-def crossings(graph: Mapping[str, set[str]]) -> Iterator[str]:
+def crossings(trees: Mapping[str, ast.Module]) -> Iterator[str]:
     """Yield the imports that cross a wall."""
-    for module, others in graph.items():
+    for module, tree in trees.items():
         room = room_of(module)
         if not room:
             continue
-        for other in sorted(others):
+        types = room not in TYPES_OF_ANY
+        for other in sorted(imports(module, tree, trees, types=types)):
             theirs = room_of(other)
             if theirs != room and not WALLS[room] & {theirs, other}:
                 yield f"{module} imports {other}: {room} may not import that"
+
+
+def unwalled(trees: Mapping[str, ast.Module]) -> Iterator[str]:
+    """Yield the wings that have no walls, or do not say what they are for."""
+    wings = {room for module in trees for room in rooms_of(module)}
+    for room in sorted(wings):
+        if room not in WALLS:
+            yield f"{room} is a wing without walls: name them in scripts/walls.py"
+        door = trees.get(f"{room}.__init__")
+        said = " ".join(((door and ast.get_docstring(door)) or "").split())
+        for phrase in SAID:
+            if phrase not in said:
+                yield f"{room}: the docstring of its __init__ lacks {phrase!r}"
 
 
 def circles(graph: Mapping[str, set[str]]) -> Iterator[str]:
@@ -110,6 +151,7 @@ def impurities(trees: Mapping[str, ast.Module]) -> Iterator[str]:
     for module, tree in trees.items():
         pure = room_of(module) in PURE
         for node in ast.walk(tree):
+            names: list[str] = []
             match node:
                 case ast.ImportFrom(module=str(name), level=0) if pure:
                     names = [name]
@@ -118,12 +160,17 @@ def impurities(trees: Mapping[str, ast.Module]) -> Iterator[str]:
                 case ast.Constant(value=str(text)) if not pure:
                     if ENDPOINT.fullmatch(text):
                         yield f"{module} names the endpoint {text}: only pbx may"
-                    continue
-                case _:
-                    continue
+                case ast.Call(func=ast.Attribute(value=who, attr=str(verb))) if (
+                    not pure and verb in ASKING
+                ):
+                    if ast.unparse(who).endswith("client"):
+                        yield f"{module} asks the PBX itself ({verb}): only pbx may"
             for name in names:
-                if name.split(".")[0] == "homeassistant":
+                top = name.split(".")[0]
+                if top == "homeassistant":
                     yield f"{module} imports {name}: it needs no Home Assistant"
+                elif top not in NEEDED and top != INTEGRATION.parent.name:
+                    yield f"{module} imports {name}: it needs {', '.join(OTHERS)} only"
 
 
 def counts(graph: Mapping[str, set[str]]) -> Iterator[str]:
@@ -140,11 +187,18 @@ def counts(graph: Mapping[str, set[str]]) -> Iterator[str]:
 def main() -> int:
     """Check, or count; return how the program ends."""
     trees = modules()
-    graph = {name: imports(name, tree, trees) for name, tree in trees.items()}
+    graph = {
+        name: imports(name, tree, trees, types=False) for name, tree in trees.items()
+    }
     if sys.argv[1:] == ["--count"]:
         print("\n".join(counts(graph)))
         return 0
-    problems = [*crossings(graph), *circles(graph), *impurities(trees)]
+    problems = [
+        *unwalled(trees),
+        *crossings(trees),
+        *circles(graph),
+        *impurities(trees),
+    ]
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -82,7 +82,7 @@ def _remove_other_doorbells(
             registry.async_remove(entity.entity_id)
 
 
-class CallListener(YeastarEntity, EventEntity):
+class CallEntity(YeastarEntity, EventEntity):
     """An event entity that hears of the calls that something takes part in."""
 
     @override
@@ -114,7 +114,7 @@ class CallListener(YeastarEntity, EventEntity):
         raise NotImplementedError
 
 
-class CallEvent(CallListener):
+class CallEvent(CallEntity):
     """The steps of the calls that something takes part in."""
 
     _key = _attr_translation_key = "call"
@@ -142,7 +142,7 @@ class QueueCallEvent(CallEvent, QueueEntity):
     """The calls of a queue."""
 
 
-class DoorbellEvent(CallListener, ExtensionEntity):
+class DoorbellEvent(CallEntity, ExtensionEntity):
     """Somebody at the door pressed the button, so the door station calls.
 
     Whom it calls and which way does not matter: an extension, a group, or a mobile

@@ -32,7 +32,7 @@ from .pbx.voicemail import Message
 DAYS: Final = 31
 RECORDINGS: Final = "recordings"
 VOICEMAILS: Final = "voicemails"
-ALL: Final = "all"
+EVERYBODY: Final = "all"
 
 
 async def async_get_media_source(hass: HomeAssistant) -> MediaSource:
@@ -191,7 +191,9 @@ class _Shelf:
             for number in numbers
         ]
         if recordings:
-            everything = _folder(self._id(RECORDINGS, day, ALL), self._text("all"))
+            everything = _folder(
+                self._id(RECORDINGS, day, EVERYBODY), self._text("all")
+            )
             folders.insert(0, everything)
         return _folder(self._id(RECORDINGS, day), day.isoformat(), folders)
 
@@ -200,7 +202,7 @@ class _Shelf:
     ) -> BrowseMediaSource:
         return _folder(
             self._id(RECORDINGS, day, number),
-            self._text("all") if number == ALL else self._extension(number),
+            self._text("all") if number == EVERYBODY else self._extension(number),
             (
                 _sound(
                     self._id(
@@ -209,7 +211,7 @@ class _Shelf:
                     self._title(recording),
                 )
                 for recording in reversed(recordings)
-                if number == ALL or number in recording.call.extensions
+                if number == EVERYBODY or number in recording.call.extensions
             ),
         )
 

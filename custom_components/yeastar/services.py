@@ -119,7 +119,7 @@ def _call_or_extension(order: Order) -> tuple[str, str | None]:
     return call_id or "", order.extension() if extension else None
 
 
-async def _parties(order: Order, call_id: str) -> list[Party]:
+async def _ask_for_parties(order: Order, call_id: str) -> list[Party]:
     """Return who takes part in a call.
 
     Raises:
@@ -140,7 +140,7 @@ async def _offered(order: Order) -> str:
     call_id = order.get(ATTR_CALL_ID)
     if channel := order.board.picture.invitations.get(call_id):
         return channel
-    parties = await _parties(order, call_id)
+    parties = await _ask_for_parties(order, call_id)
     return parties[0].channel
 
 
@@ -187,7 +187,7 @@ async def _hang_up(order: Order) -> ServiceResponse:
         for channel in channels:
             await commands.hang_up(order.client, channel)
         return None
-    parties = await _parties(order, call_id)
+    parties = await _ask_for_parties(order, call_id)
     for number, party in enumerate(parties):
         try:
             await commands.hang_up(order.client, party.channel)
@@ -219,7 +219,7 @@ async def _transfer(order: Order) -> ServiceResponse:
             raise invalid("several_calls")
         parties = calls[0]
     else:
-        parties = await _parties(order, call_id)
+        parties = await _ask_for_parties(order, call_id)
     party = party_to_transfer(parties, extension)
     if party is None:
         raise invalid("nobody_to_transfer")

@@ -360,6 +360,43 @@ async def test_after_unloading_no_event_comes_and_no_line_names_the_id(
     assert WEBHOOK_ID not in caplog.text
 
 
+async def test_a_report_that_is_half_there_when_the_pbx_is_unloaded_is_not_taken(
+    hass: HomeAssistant, loaded: MockConfigEntry, client: TestClient[Any, Any]
+) -> None:
+    events = async_capture_events(hass, "yeastar_event")
+    body = json.dumps(RINGING).encode()
+    head = f"POST {URL} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(head.encode() + body[:10])
+    await writer.drain()
+    # Once another request is answered, this one is being read.
+    await client.post(URL, data=b"hello")
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    writer.write(body[10:])
+    assert (await reader.read(15)).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await writer.wait_closed()
+    await hass.async_block_till_done()
+    assert events == []
+
+
+async def test_a_request_that_cannot_be_read_does_not_show_the_id_in_the_log(
+    client: TestClient[Any, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    # The web server does not know the method, so that it quotes the line.
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(
+        f"FOO {URL} HTTP/1.1\r\nHost: a\r\nContent-Length: 9x\r\n\r\n".encode()
+    )
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    shown = [logging.Formatter().format(record) for record in caplog.records]
+    assert any("**REDACTED**" in text for text in shown)
+    assert WEBHOOK_ID not in "".join(shown)
+
+
 @pytest.mark.usefixtures("hass")
 async def test_an_error_of_ours_is_not_the_pbxs_to_repeat(
     loaded: MockConfigEntry,

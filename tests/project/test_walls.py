@@ -103,6 +103,46 @@ def test_the_house_keeps_its_walls(copy: Path) -> None:
             "triggers.keys imports media.names",
         ),
         (
+            "pbx/client.py",
+            "from custom_components.yeastar.coordinator import YeastarCoordinator",
+            "pbx.client imports coordinator",
+        ),
+        (
+            "pbx/client.py",
+            "import custom_components.yeastar.coordinator",
+            "pbx.client imports coordinator",
+        ),
+        (
+            "delivery/target.py",
+            "from custom_components.yeastar import sensor",
+            "delivery.target imports sensor",
+        ),
+        (
+            "pbx/client.py",
+            "from ...yeastar.coordinator import YeastarCoordinator",
+            "pbx.client imports coordinator",
+        ),
+        (
+            "triggers/call.py",
+            "if TYPE_CHECKING:\n    from ..coordinator import YeastarCoordinator",
+            "triggers.call imports coordinator",
+        ),
+        (
+            "media/library.py",
+            "if TYPE_CHECKING:\n    pass\nelse:\n    from ..services import async_register",
+            "media.library imports services",
+        ),
+        (
+            "pbx/models.py",
+            "import voluptuous as vol",
+            "pbx.models imports voluptuous: it needs aiohttp only",
+        ),
+        (
+            "pbx/models.py",
+            "import importlib",
+            "pbx.models imports importlib",
+        ),
+        (
             "pbx/clock.py",
             "from .client import YeastarClient\nfrom .queries import trunks",
             None,
@@ -122,6 +162,21 @@ def test_the_house_keeps_its_walls(copy: Path) -> None:
             'HANG_UP = "call/hangup"',
             "services names the endpoint call/hangup",
         ),
+        (
+            "coordinator.py",
+            'x = f"call/{1}"',
+            "coordinator names the endpoint call/",
+        ),
+        (
+            "coordinator.py",
+            'x = "/deviceinfo/query?a=1"',
+            "coordinator names the endpoint /deviceinfo/query?a=1",
+        ),
+        (
+            "coordinator.py",
+            'async def beat(self): await self.client.request("heart" + "beat")',
+            "coordinator asks the PBX itself (request)",
+        ),
     ],
 )
 def test_what_crosses_a_wall_is_named(
@@ -135,6 +190,18 @@ def test_what_crosses_a_wall_is_named(
     else:
         assert code == 1
         assert complaint in output
+
+
+def test_a_new_wing_has_walls_and_says_what_it_is_for(copy: Path) -> None:
+    wing = copy / HOUSE / "tower"
+    wing.mkdir()
+    (wing / "__init__.py").write_text('"""A tower."""\n')
+    (wing / "bell.py").write_text("from ..coordinator import YeastarCoordinator\n")
+    code, output = walls(copy)
+    assert code == 1
+    assert "tower is a wing without walls" in output
+    assert "tower: the docstring of its __init__ lacks 'May import:'" in output
+    assert "tower: the docstring of its __init__ lacks 'Hands out'" in output
 
 
 def test_what_is_there_for_types_alone_may_point_up(copy: Path) -> None:

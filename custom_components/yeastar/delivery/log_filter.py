@@ -6,6 +6,7 @@ debug level for each report and as a warning for each refused one.
 """
 
 import logging
+import traceback
 from typing import override
 
 from homeassistant.core import HomeAssistant, callback
@@ -31,13 +32,24 @@ class _WebhookIdFilter(logging.Filter):
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record if it names an id."""
-        message = record.getMessage()
-        for webhook_id in self.ids:
-            if webhook_id in message:
-                message = message.replace(webhook_id, "**REDACTED**")
-                record.msg, record.args = message, None
+        """Rewrite the record if it names an id, in its message or its exception.
+
+        An exception of the web server quotes the request that it could not read.
+        """
+        if (hidden := self._hide(message := record.getMessage())) != message:
+            record.msg, record.args = hidden, None
+        if record.exc_info:
+            trace = "".join(traceback.format_exception(*record.exc_info))
+            if (hidden := self._hide(trace)) != trace:
+                # Handlers format the exception anew; they print this text as it is.
+                record.exc_info, record.exc_text = None, hidden.rstrip("\n")
         return True
+
+    def _hide(self, text: str) -> str:
+        """Return a text without the ids in it."""
+        for webhook_id in self.ids:
+            text = text.replace(webhook_id, "**REDACTED**")
+        return text
 
 
 _DATA: HassKey[_WebhookIdFilter] = HassKey("yeastar_log_privacy")

@@ -1,8 +1,8 @@
 """A Yeastar S-Series or K2 PBX, spoken to over its API 2.0.0.
 
-A library in its own right: it needs aiohttp and cryptography and nothing of Home
-Assistant, and every name of an endpoint is in here.
+A library in its own right: every name of an endpoint is in here.
 
-Hands out: `client` (a session), `queries` and `commands` (what to ask and to order),
+May import: aiohttp, and nothing of Home Assistant or of the house around it. Hands
+out: `client` (a session), `queries` and `commands` (what to ask and to order),
 `reports` (what the PBX says by itself), `calls` (what both mean for calls).
 """

@@ -141,12 +141,12 @@ async def inspect(host: str, port: int) -> Certificate:
         pass
     return Certificate(
         fingerprint=hashlib.sha256(encoded).hexdigest(),
-        subject=_subject(decoded.get("subject")),
+        subject=_distinguished_name(decoded.get("subject")),
         expires=_expires(decoded.get("notAfter")),
     )
 
 
-def _subject(value: object) -> str:
+def _distinguished_name(value: object) -> str:
     """Return the subject as `CN=…, O=…`."""
     short = {"commonName": "CN", "organizationName": "O"}
     short |= {"organizationalUnitName": "OU", "countryName": "C"}

@@ -83,7 +83,7 @@ def describe(
     """Return what is known of a call; `ended_at` is given when it is over."""
     record = _main_record(evidence)
     direction = _direction(evidence, record)
-    caller, called = _parties(evidence, direction)
+    caller, called = _caller_and_called(evidence, direction)
     path = evidence.path
     answered_by = evidence.answered_by
     if record is not None:
@@ -181,7 +181,9 @@ def _direction(evidence: Evidence, record: CallRecord | None) -> Direction:
     return Direction.INTERNAL
 
 
-def _parties(evidence: Evidence, direction: Direction) -> tuple[str | None, str | None]:
+def _caller_and_called(
+    evidence: Evidence, direction: Direction
+) -> tuple[str | None, str | None]:
     """Return who calls and what was dialled, as far as the legs show."""
     if direction is Direction.INBOUND:
         line = evidence.line("inbound")

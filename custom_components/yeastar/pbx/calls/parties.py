@@ -48,7 +48,7 @@ async def parties_of_call(
         )
     except MalformedReportError:
         members = None
-    return _parties(members or calls.parties(call_id))
+    return _present(members or calls.parties(call_id))
 
 
 async def calls_of_extension(
@@ -82,7 +82,7 @@ async def calls_of_extension(
         ]
     return [
         parties
-        for parties in (_parties(members) for members in found if members)
+        for parties in (_present(members) for members in found if members)
         if any(party.kind == "ext" and party.number == extension for party in parties)
     ]
 
@@ -103,7 +103,7 @@ def party_to_transfer(parties: list[Party], extension: str | None) -> Party | No
     return next((p for p in parties if not p.calls), None)
 
 
-def _parties(members: list[dict[str, Any]]) -> list[Party]:
+def _present(members: list[dict[str, Any]]) -> list[Party]:
     """Return the members of a call that are there and can be spoken of, callers first.
 
     Without the caller there is no call any more, so ending his part ends it for all.

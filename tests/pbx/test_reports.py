@@ -571,12 +571,25 @@ def test_what_does_not_fit_its_field_stays_as_it_came() -> None:
         ("HTTPThing2Go", "http_thing2_go"),
         ("ÄußereDinge", "u_ere_dinge"),
         ("X" * 500, "x" * 64),
+        ("来电", "来电"),
+        ("Вызов", "вызов"),
     ],
 )
 def test_an_unknown_event_keeps_its_name_in_snake_case(name: str, kind: str) -> None:
     report = read(f'{{"event":"{name}","newKey":"v","trunkname":"t",{SN}}}')
     assert (report.type, report.known) == (kind, False)
     assert report.payload == {"new_key": "v", "trunk_name": "t"}
+
+
+def test_what_a_version_1_report_says_twice_is_said_once() -> None:
+    report = read(
+        '{"action":"RING","action":"RING","callid":"1.2","callid":"1.2",'
+        f'"ext":{{"extid":"1002"}},"ext":{{"extid":"1001"}},{SN},{SN}}}'
+    )
+    assert report.type == "call_status"
+    assert report.serial == "369451090405"
+    assert report.payload["call_id"] == "1.2"
+    assert [one["number"] for one in report.payload["members"]] == ["1002", "1001"]
 
 
 @pytest.mark.parametrize("name", ["CALLSTATUS", "callstatus", " CallStatus "])

@@ -227,12 +227,17 @@ _KNOWN = frozenset(TYPES.values())
 
 
 def _keep_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Keep every value of a key that is repeated, as a list (version 1.0.0)."""
+    """Keep every value of a key that is repeated, as a list (version 1.0.0).
+
+    Parties are repeated (protocol 4.4); a text that says the same twice says it once.
+    """
     result: dict[str, Any] = {}
     repeated: set[str] = set()
     for key, value in pairs:
         if key not in result:
             result[key] = value
+        elif isinstance(value, str) and value == result[key]:
+            continue
         elif key in repeated:
             result[key].append(value)
         else:
@@ -260,10 +265,16 @@ def snake_case(name: str) -> str:
 
 
 def _type_of(name: str) -> str:
-    """Return our type for an event's name, "" if nothing of it remains."""
+    """Return our type for an event's name, "" if it has none.
+
+    A name in another script, of which snake_case leaves nothing, stays as it came.
+    """
     if known := TYPES.get(name.lower()):
         return known
-    return snake_case(name[:LONGEST_TYPE])[:LONGEST_TYPE]
+    name = name[:LONGEST_TYPE]
+    if found := snake_case(name)[:LONGEST_TYPE]:
+        return found
+    return name.lower()[:LONGEST_TYPE] if any(map(str.isalnum, name)) else ""
 
 
 def _items(value: object) -> Iterable[dict[str, Any]]:

@@ -9,7 +9,7 @@ from tests.simulator import Outcome, Readings, Simulator, Truth
 
 ORDER = ("ringing", "answered", "end")
 TERMINAL = ("ended", "missed", "failed")
-# extension/list (6.3) to what is shown.
+# extension/list (protocol 6.3) to what is shown.
 SHOWN = {
     "registered": "idle",
     "idle": "idle",
@@ -148,7 +148,7 @@ def _ambiguous(truth: Truth, pbx: Simulator) -> bool:
     """Tell whether a record alone cannot say if a person answered.
 
     A group's number without the extension that took the call, and a machine that
-    counts as an answer, leave that open (5.3).
+    counts as an answer, leave that open (protocol 5.3).
     """
     readings: Readings = pbx.readings
     return bool(truth.path) or readings.failed_cdr.name == "NONE"

@@ -1,4 +1,4 @@
-"""Takes requests apart and hands them to the endpoints (protocol.md 1 to 3)."""
+"""Takes requests apart and hands them to the endpoints (protocol 1 to 3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Endpoints that make, change and end calls, and send texts (6.6, 6.12)."""
+"""Endpoints that make, change and end calls, and send texts (protocol 6.6, 6.12)."""
 
 import re
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"\+?[0-9*#]+")
 MAXIMUM_TEXT = 2000
-# Most digits that an extension number may have (6.3): a longer one is outside.
+# Most digits that an extension number may have (protocol 6.3): a longer one is outside.
 EXTENSION_DIGITS = 7
 
 
@@ -96,7 +96,7 @@ def dial(sim: Simulator, call: ApiCall) -> Answer:
     if not is_extension:
         if len(caller) <= EXTENSION_DIGITS and not sim.calls.is_own(caller):
             raise ApiError("10006")
-        # Nobody but an extension may call inside (6.6).
+        # Nobody but an extension may call inside (protocol 6.6).
         if sim.calls.is_own(callee):
             raise ApiError("10031")
         call.need("dialpermission")
@@ -129,7 +129,7 @@ def hang_up(sim: Simulator, call: ApiCall) -> Answer:
 
 @endpoint("call/transfer", needs_body=True)
 def transfer(sim: Simulator, call: ApiCall) -> Answer:
-    """Hand a call over without asking; no `Tranfer` report (5.5)."""
+    """Hand a call over without asking; no `Tranfer` report (protocol 5.5)."""
     call.need("channelid", "number")
     live, leg = _leg(sim, call)
     number = call.text("number")

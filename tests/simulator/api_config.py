@@ -1,4 +1,4 @@
-"""Endpoints that change the configuration, and queue agents (6.3, 6.5)."""
+"""Endpoints that change the configuration, and queue agents (protocol 6.3, 6.5)."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _TIMEOUTS = {"ringtimeout", "maxduration"}
 _FORWARDS = ("alwaysforward", "noanswerforward", "busyforward")
-# Sub-keys of a forward by its first letter; missing while it is off (6.3).
+# Sub-keys of a forward by its first letter; missing while it is off (protocol 6.3).
 _SUBKEYS = ("transferto", "transferext", "transferprefix", "transfernum")
 _SECRETS = {"callerid", "registername", "registerpassword", "loginpassword", "vmsecret"}
 _KNOWN = (

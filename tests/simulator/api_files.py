@@ -1,4 +1,4 @@
-"""File downloads: records, recordings, messages (protocol.md 6.10, 6.11)."""
+"""File downloads: records, recordings, messages (protocol 6.10, 6.11)."""
 
 from collections.abc import Mapping
 import csv

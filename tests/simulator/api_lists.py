@@ -1,4 +1,4 @@
-"""Endpoints that tell what the PBX has (protocol.md 6.2 to 6.10)."""
+"""Endpoints that tell what the PBX has (protocol 6.2 to 6.10)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ _CONTACT_FIELDS = (
 
 
 def _without_empty(key: str, values: list[Any]) -> Answer:
-    """Return a list under its key, nothing if it is empty (8.2)."""
+    """Return a list under its key, nothing if it is empty (protocol 8.2)."""
     return {key: values} if values else {}
 
 
@@ -116,7 +116,7 @@ def trunk_list(sim: Simulator, call: ApiCall) -> Answer:
 
 # --- queues ---
 
-# Asterisk's device states by what the phone does (6.5).
+# Asterisk's device states by what the phone does (protocol 6.5).
 _AGENT_STATUS = {"Busy": "2", "Ringing": "6", "Hold": "8"}
 
 
@@ -244,7 +244,7 @@ def paging_list(sim: Simulator, call: ApiCall) -> Answer:
 
 @endpoint("ivr/query", needs_body=True)
 def ivr_query(sim: Simulator, call: ApiCall) -> Answer:
-    """Return IVRs; an array under a singular key (6.7)."""
+    """Return IVRs; an array under a singular key (protocol 6.7)."""
     rows = [
         {
             "number": number,
@@ -296,7 +296,7 @@ def conference_in_session(sim: Simulator, call: ApiCall) -> Answer:
 
 @endpoint("voicemail/query", needs_body=True)
 def voicemail_query(sim: Simulator, call: ApiCall) -> Answer:
-    """Return messages; only `status` if there is none (6.10)."""
+    """Return messages; only `status` if there is none (protocol 6.10)."""
     rows = []
     for number in call.numbers("number", list(sim.pbx.extensions), "10006"):
         messages = [

@@ -1,4 +1,4 @@
-"""Session and device endpoints (protocol.md 2 and 6.1)."""
+"""Session and device endpoints (protocol 2 and 6.1)."""
 
 from typing import TYPE_CHECKING
 

@@ -14,7 +14,7 @@ from .state import PbxState
 from .stories import CallStory
 from .truth import Truth
 
-# How long `Invite` and `Incoming` wait for an API client (protocol.md 5.4).
+# How long `Invite` and `Incoming` wait for an API client (protocol 5.4).
 WINDOW = 10.0
 
 
@@ -139,7 +139,7 @@ class Call:
         self.tell(self.story.busy())
 
     async def fail(self, reason: str = "404 NOT found") -> None:
-        """End the call with a reason of protocol.md 5.7."""
+        """End the call with a reason of protocol 5.7."""
         self.tell(self.story.fail(reason))
 
     async def time_out(self) -> None:

@@ -1,4 +1,4 @@
-"""The call detail records of a call (protocol.md 5.3)."""
+"""The call detail records of a call (protocol 5.3)."""
 
 from typing import TYPE_CHECKING
 

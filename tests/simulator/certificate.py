@@ -1,6 +1,6 @@
 """The self-signed certificate of the PBX's web server.
 
-protocol.md 1.1: the factory certificate is not from a public CA.
+protocol 1.1: the factory certificate is not from a public CA.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Carries reports to their targets, one new TCP connection each (protocol.md 4.2)."""
+"""Carries reports to their targets, one new TCP connection each (protocol 4.2)."""
 
 import asyncio
 from collections import deque

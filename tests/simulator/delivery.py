@@ -1,4 +1,4 @@
-"""Hooks that spoil the delivery of reports (protocol.md 8.4 point 10)."""
+"""Hooks that spoil the delivery of reports (protocol 4.2)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Reports on the wire in the three versions of protocol.md 4.4.
+"""Reports on the wire in the three versions of protocol 4.4.
 
 Inside the simulator every report is a dict in the shape of version 2.0.0.
 """

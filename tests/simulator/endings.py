@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def failure_report(story: CallStory, reason: str) -> list[Report]:
-    """Return a `CallFailed`, if the call came from the API or a phone (5.7)."""
+    """Return a `CallFailed`, if the call came from the API or a phone (protocol 5.7)."""
     if story.origin is not None and not story.origin.number:
         return []
     return [

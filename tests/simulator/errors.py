@@ -2,7 +2,7 @@
 
 
 class ApiError(Exception):
-    """A request that fails with an errno of protocol.md 3."""
+    """A request that fails with an errno of protocol 3."""
 
     def __init__(self, errno: str) -> None:
         """Keep `errno`, a string of digits as on the wire."""

@@ -1,4 +1,4 @@
-"""Ways in which an answer of the PBX can go wrong (protocol.md 8.4 point 10)."""
+"""Ways in which an answer of the PBX can go wrong."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto

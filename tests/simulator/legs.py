@@ -1,4 +1,4 @@
-"""One party of a call: a channel with its status (protocol.md 5.2)."""
+"""One party of a call: a channel with its status (protocol 5.2)."""
 
 from dataclasses import dataclass
 from typing import Any

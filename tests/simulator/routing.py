@@ -102,7 +102,7 @@ def leave_queue(story: CallStory) -> None:
 
 
 def no_answer_reports(story: CallStory, agent: str, *, pause: bool) -> list[Report]:
-    """Tell that a queue gave up ringing an agent, and pause him (5.13, 5.14)."""
+    """Tell that a queue gave up ringing an agent, and pause him (protocol 5.13, 5.14)."""
     pbx = story.pbx
     caller = story.origin.party if story.origin else ""
     reports: list[Report] = [
@@ -130,7 +130,7 @@ def no_answer_reports(story: CallStory, agent: str, *, pause: bool) -> list[Repo
 
 
 def conference_status(story: CallStory, room: str) -> list[Report]:
-    """Return a `ConferenceStatus` with everybody in a room (5.16)."""
+    """Return a `ConferenceStatus` with everybody in a room (protocol 5.16)."""
     stories = story.pbx.rooms.get(room, [])
     members = [leg.member() for story in stories for leg in story.legs if leg.talks]
     return [

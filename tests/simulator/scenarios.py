@@ -15,7 +15,7 @@ from .state import PbxState
 from .stories import CallStory
 from .truth import Truth
 
-# The moment of the samples in protocol.md 5.
+# The moment of the samples in protocol 5.
 START = 1_571_897_930.0
 REASONS = (
     "NO Outbound Restriction",

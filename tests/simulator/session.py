@@ -1,4 +1,4 @@
-"""Logins, tokens, the lock and the address that reports go to (protocol.md 2)."""
+"""Logins, tokens, the lock and the address that reports go to (protocol 2)."""
 
 from dataclasses import dataclass, field
 import hashlib
@@ -23,7 +23,7 @@ TOKEN_LIFE = 30 * 60.0
 LOCK_TIME = 10 * 60.0
 ALLOWED_FAILURES = 5
 VERSIONS = ("1.0.0", "1.0.2", "2.0.0")
-# Absent or unknown versions fall back to the oldest, protocol.md 2.1.
+# Absent or unknown versions fall back to the oldest, protocol 2.1.
 DEFAULT_VERSION = "1.0.0"
 
 
@@ -225,7 +225,7 @@ class Sessions:
         return [self.target_of(session) for session in sessions]
 
     def target_of(self, session: Session) -> Target:
-        """Return where the reports of a session go (protocol.md 2.1)."""
+        """Return where the reports of a session go (protocol 2.1)."""
         port = checked_port(session.port)
         if session.urltag != "1":
             return Target(

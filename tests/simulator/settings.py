@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import ssl
 from typing import Any
 
-# Default report port, protocol.md 2.1.
+# Default report port, protocol 2.1.
 DEFAULT_REPORT_PORT = 8260
 
 
@@ -18,7 +18,7 @@ class ExtensionSpec:
     registered: bool = True
     port: str = ""
     address: str = "192.168.5.100"
-    # "Extension Status Monitor" of protocol.md 7.2; off: no ExtensionStatus.
+    # "Extension Status Monitor" of protocol 7.2; off: no ExtensionStatus.
     monitored: bool = True
     outbound_allowed: bool = True
     mobile: str = ""
@@ -32,7 +32,7 @@ class TrunkSpec:
     type: str = "SIP"
     status: str = ""
     port: str = ""
-    # The three switches per trunk of protocol.md 7.2.
+    # The three switches per trunk of protocol 7.2.
     monitored: bool = True
     control_answering: bool = False
     control_destination: bool = False
@@ -93,7 +93,7 @@ class ConferenceSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactSpec:
-    """A company contact; `extra` holds further fields of protocol.md 6.2."""
+    """A company contact; `extra` holds further fields of protocol 6.2."""
 
     id: str
     first_name: str
@@ -136,7 +136,7 @@ class Settings:
     """The whole configuration of a simulated PBX."""
 
     host: str = "127.0.0.1"
-    # 0 takes any free port; the real one listens on 8088 (protocol.md 1.1).
+    # 0 takes any free port; the real one listens on 8088 (protocol 1.1).
     port: int = 0
     https: bool = True
     # A second, plain HTTP port that redirects to HTTPS, as 80 does; None for none.
@@ -148,7 +148,7 @@ class Settings:
     password: str = "Simulated1"
     serial: str = "369451090405"
     device_name: str = "Yeastar S100"
-    # None leaves the field out, as the Cloud PBX does (protocol.md 6.1).
+    # None leaves the field out, as the Cloud PBX does (protocol 6.1).
     hardware_version: str | None = "V1.10 0000-0000"
     firmware: str = "30.13.0.30"
     # "HTTP", or "TCP" for a PBX that is set to the other report method: it then
@@ -162,7 +162,7 @@ class Settings:
     clock_fast: float = 0.0
     uptime: float = 1979.0
     maximum_extensions: int = 500
-    # Firmware without API 2.0.0: every v2 request fails (protocol.md 7.1).
+    # Firmware without API 2.0.0: every v2 request fails (protocol 7.1).
     old_firmware: bool = False
     # Endpoints that this firmware does not know yet, for example
     # "extension/query_call" before 2020-11-09; they give 10003.
@@ -175,7 +175,7 @@ class Settings:
     sound_size: int = 1644
     sound_finished: bool = True
     sound_type: str = "audio/x-wav"
-    # Answers without Content-Length, as in every sample of protocol.md 1.3.
+    # Answers without Content-Length, as in every sample of protocol 1.3.
     content_length: bool = False
     extensions: tuple[ExtensionSpec, ...] = EXTENSIONS
     trunks: tuple[TrunkSpec, ...] = TRUNKS
@@ -194,7 +194,7 @@ class Settings:
         ),
     )
     conferences: tuple[ConferenceSpec, ...] = (
-        # A leading blank, as in the sample of protocol.md 5.16.
+        # A leading blank, as in the sample of protocol 5.16.
         ConferenceSpec(number="6400", name=" 6400"),
     )
     paging_groups: tuple[GroupSpec, ...] = (

@@ -330,7 +330,7 @@ class Simulator:
     def set_extension_status(self, number: str, status: str) -> None:
         """Put an extension into a status, as its phone or a fault would.
 
-        `Registered` and `Unregistered` are told even if nothing changed (5.1: also
+        `Registered` and `Unregistered` are told even if nothing changed (protocol 5.1: also
         a change of the address is told as `Registered`). `Idle` or `Registered`
         end a status that was set before.
         """
@@ -397,7 +397,7 @@ class Simulator:
         self.tell_config_change("trunk", new_name, "update")
 
     def add_queue(self, spec: QueueSpec) -> None:
-        """Add a queue; `ConfigChange` knows extensions and trunks only (5.12)."""
+        """Add a queue; `ConfigChange` knows extensions and trunks only (protocol 5.12)."""
         self.pbx.add_queue(spec)
 
     def remove_queue(self, number: str) -> None:
@@ -429,7 +429,7 @@ class Simulator:
             forced[agent] = digit
 
     def add_voicemail(self, spec: VoicemailSpec) -> None:
-        """Put a message into a box; no report (6.10)."""
+        """Put a message into a box; no report (protocol 6.10)."""
         self.pbx.add_voicemail(spec)
 
     def read_voicemails(self, number: str) -> None:

@@ -1,4 +1,4 @@
-"""Recordings of any length, made while they are sent (protocol.md 6.11: WAV)."""
+"""Recordings of any length, made while they are sent (protocol 6.11: WAV)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

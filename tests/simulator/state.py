@@ -14,7 +14,7 @@ from .settings import ExtensionSpec, QueueSpec, Settings, TrunkSpec, VoicemailSp
 if TYPE_CHECKING:
     from .stories import CallStory
 
-# Defaults of extension/query, the sample of protocol.md 6.3.
+# Defaults of extension/query, the sample of protocol 6.3.
 EXTENSION_OPTIONS = {
     "maxregistrations": "1",
     "email": "",
@@ -220,7 +220,7 @@ class PbxState:
     # --- numbers of calls and channels ---
 
     def next_unique(self) -> str:
-        """Return an Asterisk unique id, `<epoch>.<n>` (protocol.md 5.2)."""
+        """Return an Asterisk unique id, `<epoch>.<n>` (protocol 5.2)."""
         self._unique += 1
         return f"{int(self.now() + self.settings.clock_fast)}.{self._unique}"
 
@@ -305,7 +305,7 @@ class PbxState:
     # --- status words ---
 
     def list_status(self, extension: Extension, phones: dict[str, str]) -> str:
-        """Return the status of an extension as the lists tell it (6.3)."""
+        """Return the status of an extension as the lists tell it (protocol 6.3)."""
         if extension.forced_status:
             return extension.forced_status
         if not extension.is_fxs and not extension.registered:
@@ -318,7 +318,7 @@ class PbxState:
         return "Registered"
 
     def event_status(self, extension: Extension, phones: dict[str, str]) -> str:
-        """Return the status of an extension as `ExtensionStatus` tells it (5.1)."""
+        """Return the status of an extension as `ExtensionStatus` tells it (protocol 5.1)."""
         if extension.is_fxs:
             free = "Idle"
         else:
@@ -355,7 +355,7 @@ class PbxState:
         return reports
 
     def trunk_status(self, trunk: Trunk) -> str:
-        """Return the status of a trunk as `trunk/list` tells it (6.4)."""
+        """Return the status of a trunk as `trunk/list` tells it (protocol 6.4)."""
         status = trunk.status
         if trunk.spec.type in {"FXO", "GSM"} and status == "Idle":
             used = any(leg.trunk == trunk.name and leg.is_up for _, leg in self.legs())
@@ -363,7 +363,7 @@ class PbxState:
         return status.lower() if self.readings.lower_case_trunk_status else status
 
     def config_change(self, kind: str, name: str, operation: str) -> Report:
-        """Return a `ConfigChange` (5.12)."""
+        """Return a `ConfigChange` (protocol 5.12)."""
         key = "trunkname" if kind == "trunk" else "extid"
         return {
             "event": "ConfigChange",

@@ -195,7 +195,7 @@ class CallStory:
     # --- steps: beginning ---
 
     def invite(self) -> list[Report]:
-        """Offer the call to the API client (5.4)."""
+        """Offer the call to the API client (protocol 5.4)."""
         return [
             self.pbx.report(
                 "Invite", self.callid, members=self.members(with_status=False)
@@ -203,7 +203,7 @@ class CallStory:
         ]
 
     def incoming(self) -> list[Report]:
-        """Tell that a call on a controlled trunk was accepted (5.4)."""
+        """Tell that a call on a controlled trunk was accepted (protocol 5.4)."""
         return [
             self.pbx.report(
                 "Incoming", self.callid, members=self.members(with_status=False)
@@ -211,7 +211,7 @@ class CallStory:
         ]
 
     def refuse(self) -> list[Report]:
-        """Turn the offered call away: no CDR (6.6)."""
+        """Turn the offered call away: no CDR (protocol 6.6)."""
         self.truth.outcome = Outcome.REFUSED
         return finish(self, None)
 
@@ -231,7 +231,7 @@ class CallStory:
         return route(self, self.called, self.trunk)
 
     def ring_mobile(self, number: str, trunk: str, of: str = "") -> list[Report]:
-        """Let a mobile ring at the same time as the extension `of` (5.2)."""
+        """Let a mobile ring at the same time as the extension `of` (protocol 5.2)."""
         self.check_goes_on()
         caller = of or (self.origin.party if self.origin else "")
         self.ring_leg(self.outbound_leg(number, trunk, caller))
@@ -272,7 +272,7 @@ class CallStory:
         return self.tell()
 
     def agent_timeout(self, agent: str, *, pause: bool = False) -> list[Report]:
-        """Let a queue give up ringing an agent, and perhaps pause him (5.13, 5.14)."""
+        """Let a queue give up ringing an agent, and perhaps pause him (protocol 5.13, 5.14)."""
         self.check_goes_on()
         leg = self._ringing(agent)
         leg.status = "BYE"
@@ -330,7 +330,7 @@ class CallStory:
             to: extension, group, queue, IVR or number outside.
             by: who leaves the call; by default the extension that talks.
             by_user: with feature codes, which gives a `Tranfer`; through the API it
-                does not (5.5).
+                does not (protocol 5.5).
             trunk: for a number outside.
         """
         self.check_goes_on()
@@ -364,7 +364,7 @@ class CallStory:
                 leg.status = leg.before_hold
 
     def forward(self, to: str, *, trunk: str = "") -> list[Report]:
-        """Let the called extension's forwarding send the call to `to` (5.6)."""
+        """Let the called extension's forwarding send the call to `to` (protocol 5.6)."""
         self.check_goes_on()
         self._drop_ringing()
         members = [self.origin.member(with_status=False)] if self.origin else []
@@ -412,7 +412,7 @@ class CallStory:
         return ""
 
     def dtmf(self, keys: str, by: str = "") -> list[Report]:
-        """Let a party press keys (5.8)."""
+        """Let a party press keys (protocol 5.8)."""
         self.check_goes_on()
         leg = self.leg_of(by) if by else (self.origin or self.legs[0])
         form = self.pbx.readings.dtmf_info
@@ -438,7 +438,7 @@ class CallStory:
         return reports + route(self, to, self.trunk)
 
     def prompt_end(self) -> list[Report]:
-        """Tell that an IVR's greeting or a played prompt is over (5.9)."""
+        """Tell that an IVR's greeting or a played prompt is over (protocol 5.9)."""
         members = self.members(with_status=False)
         if self.prompts:
             return [
@@ -456,7 +456,7 @@ class CallStory:
         ]
 
     def survey(self, result: str) -> list[Report]:
-        """Tell the key that a caller pressed in a queue's survey (5.10)."""
+        """Tell the key that a caller pressed in a queue's survey (protocol 5.10)."""
         return [self.pbx.report("satisfaction", self.callid, surveyresult=result)]
 
     # --- steps: the end ---
@@ -467,7 +467,7 @@ class CallStory:
         return self._fail("486 Busy here" if outside else "User Busy", Outcome.BUSY)
 
     def fail(self, reason: str) -> list[Report]:
-        """End the call with one of the reasons of protocol.md 5.7."""
+        """End the call with one of the reasons of protocol 5.7."""
         return self._fail(reason, Outcome.FAILED)
 
     def _fail(self, reason: str, outcome: Outcome) -> list[Report]:

@@ -1,4 +1,4 @@
-"""The PBX's web server on bare sockets: a Boa of the 1990s (protocol.md 1.3)."""
+"""The PBX's web server on bare sockets: a Boa of the 1990s (protocol 1.3)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

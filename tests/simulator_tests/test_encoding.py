@@ -29,7 +29,7 @@ def encoded(version: str, report: dict[str, Any]) -> list[Any]:
     ]
 
 
-# The samples of protocol.md 5, one for each event.
+# The samples of protocol 5, one for each event.
 SAMPLES: list[dict[str, Any]] = [
     {"event": "BootUp"},
     {

@@ -60,7 +60,7 @@ def of(reports: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
 
 
 def check_strings(value: object) -> None:
-    """Everything is a string on the wire, protocol.md 8.2."""
+    """Everything is a string on the wire, protocol 8.2."""
     match value:
         case dict():
             for part in value.values():

@@ -44,6 +44,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: YeastarConfigEntry) -> b
     # Open before the login: the first report may come right after it.
     coordinator.webhook.open(local_only=_is_private(entry.data[CONF_HOST]))
     entry.async_on_unload(coordinator.webhook.close)
+    entry.async_on_unload(coordinator.receiver.close)
     await coordinator.async_config_entry_first_refresh()
     # Now it is known which address the host's name stands for.
     coordinator.webhook.open(local_only=_is_private(coordinator.client.remote_address))

@@ -100,7 +100,6 @@ async def test_dial_takes_a_device_and_a_formatted_number(
     }
 
 
-@pytest.mark.usefixtures("hass")
 async def test_a_dial_whose_answer_is_lost_is_not_sent_again(
     pbx: Simulator, act: Act
 ) -> None:
@@ -323,7 +322,6 @@ async def test_an_agent_logs_in_pauses_resumes_and_logs_out(
         await wait(15)
 
 
-@pytest.mark.usefixtures("hass")
 async def test_a_change_that_comes_too_soon_is_tried_again_for_a_while(
     pbx: Simulator, act: Act, wait: Wait
 ) -> None:
@@ -627,7 +625,7 @@ async def test_actions_are_there_without_a_pbx_and_say_so(hass: HomeAssistant) -
         )
 
 
-@pytest.mark.usefixtures("hass", "loaded")
+@pytest.mark.usefixtures("loaded")
 async def test_wrong_input_reaches_the_page_as_a_sentence(hass_ws_client: Any) -> None:
     client = await hass_ws_client()
     await client.send_json_auto_id(

@@ -126,7 +126,7 @@ def test_each_input_is_explained_and_used(name: str) -> None:
         assert f"<{key}>" in str(content), f"{key} is not used"
 
 
-@pytest.mark.usefixtures("pbx", "loaded")
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("name", NAMES)
 async def test_home_assistant_takes_it(hass: HomeAssistant, name: str) -> None:
     await set_up(hass)

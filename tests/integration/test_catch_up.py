@@ -162,7 +162,7 @@ async def test_what_was_told_live_is_not_told_again_after_a_restart(
     assert state(hass, MISSED_TODAY).state == "3"
 
 
-@pytest.mark.usefixtures("hass", "loaded")
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_of_which_every_report_was_lost_is_found_within_the_hour(
     pbx: Simulator, wait: Wait, time_passes: Pass, told: list[Event[dict[str, Any]]]
 ) -> None:
@@ -256,7 +256,7 @@ def record_a_part(pbx: Simulator, callid: str) -> None:
     )
 
 
-@pytest.mark.usefixtures("hass", "loaded")
+@pytest.mark.usefixtures("loaded")
 async def test_a_call_that_goes_on_is_not_ended_by_the_record_of_its_first_part(
     pbx: Simulator, wait: Wait, told: list[Event[dict[str, Any]]]
 ) -> None:
@@ -369,7 +369,7 @@ async def test_a_call_that_is_asked_about_just_after_its_unreported_end_has_a_re
     assert state(hass, "sensor.yeastar_s100_active_calls").state == "0"
 
 
-@pytest.mark.usefixtures("hass", "loaded")
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     "fault", [{"fault": Fault.ERRNO, "errno": 10002}, {"fault": Fault.NOT_OBJECT}]
 )
@@ -557,7 +557,6 @@ async def test_a_damaged_file_is_no_obstacle(
     await stop(hass, entry)
 
 
-@pytest.mark.usefixtures("hass")
 async def test_a_told_call_is_on_disk_a_second_later_however_many_follow(
     pbx: Simulator,
     loaded: MockConfigEntry,

@@ -69,7 +69,7 @@ async def test_a_change_that_was_not_reported_is_noticed_and_mended(
     assert issues(hass) == []
 
 
-@pytest.mark.usefixtures("hass", "loaded")
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.usefixtures("long_run")
 async def test_lists_that_contradict_reports_do_not_become_a_login_storm(
     pbx: Simulator, wait: Wait

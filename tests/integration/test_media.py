@@ -166,7 +166,6 @@ async def test_a_recording_is_heard(
     assert pbx.overlaps == 0
 
 
-@pytest.mark.usefixtures("hass")
 async def test_nobody_hears_anything_without_a_signature(
     pbx: Simulator, media: str, ear: Ear, wait: Wait
 ) -> None:
@@ -185,7 +184,6 @@ async def test_nobody_hears_anything_without_a_signature(
     assert len(pbx.requests) == before
 
 
-@pytest.mark.usefixtures("hass")
 async def test_the_browser_learns_nothing_of_the_pbx(
     pbx: Simulator, media: str, ear: Ear, wait: Wait, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -270,18 +270,26 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return own
 
 
-@pytest.mark.usefixtures("http")
-async def test_a_base_url_that_was_this_machines_and_is_no_longer_is_told(
-    hass: HomeAssistant, pbx: Simulator, wait: Wait, addresses: set[str]
-) -> None:
+async def reporting_to(
+    hass: HomeAssistant, pbx: Simulator, base_url: str
+) -> MockConfigEntry:
+    """Return an entry with this base URL, set up."""
     entry = MockConfigEntry(
         domain=DOMAIN,
         title="Yeastar S100",
         unique_id=pbx.serial,
-        data=entry_data(pbx, base_url="http://192.0.2.10:8123"),
+        data=entry_data(pbx, base_url=base_url),
     )
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
+    return entry
+
+
+@pytest.mark.usefixtures("http")
+async def test_a_base_url_that_was_this_machines_and_is_no_longer_is_told(
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, addresses: set[str]
+) -> None:
+    entry = await reporting_to(hass, pbx, "http://192.0.2.10:8123")
     await wait(MINUTE)
     assert notices(hass) == []
     # The machine gets another address while Home Assistant is down.
@@ -312,11 +320,7 @@ async def test_a_base_url_that_was_this_machines_and_is_no_longer_is_told(
 async def test_a_base_url_of_another_machine_is_nobodys_mistake(
     hass: HomeAssistant, pbx: Simulator, wait: Wait, base_url: str
 ) -> None:
-    entry = MockConfigEntry(
-        domain=DOMAIN, unique_id=pbx.serial, data=entry_data(pbx, base_url=base_url)
-    )
-    entry.add_to_hass(hass)
-    await hass.config_entries.async_setup(entry.entry_id)
+    entry = await reporting_to(hass, pbx, base_url)
     await wait(2 * HOUR, step=MINUTE)
     assert notices(hass) == []
     await hass.config_entries.async_unload(entry.entry_id)
@@ -332,13 +336,7 @@ def test_an_address_is_known_for_this_machines_own() -> None:
 async def test_a_name_that_led_here_and_cannot_be_looked_up_now_is_not_lost(
     hass: HomeAssistant, pbx: Simulator, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = MockConfigEntry(
-        domain=DOMAIN,
-        unique_id=pbx.serial,
-        data=entry_data(pbx, base_url="http://localhost:8123"),
-    )
-    entry.add_to_hass(hass)
-    await hass.config_entries.async_setup(entry.entry_id)
+    entry = await reporting_to(hass, pbx, "http://localhost:8123")
     await wait(MINUTE)
     assert notices(hass) == []
     # A name is not an address for good: it leads to another machine now, or nowhere.

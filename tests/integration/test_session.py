@@ -348,7 +348,7 @@ async def test_a_changed_certificate_is_not_talked_to(
     assert len(pbx.requests) == before
 
 
-@pytest.mark.usefixtures("hass", "loaded")
+@pytest.mark.usefixtures("loaded")
 async def test_a_boot_up_report_is_acted_on_at_once(pbx: Simulator, wait: Wait) -> None:
     await pbx.emit({"event": "BootUp", "sn": pbx.serial})
     await pbx.idle()

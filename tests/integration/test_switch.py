@@ -124,7 +124,7 @@ async def test_it_is_switched(hass: HomeAssistant, pbx: Simulator, wait: Wait) -
     assert dnd(pbx, "1001") == "off"
 
 
-@pytest.mark.usefixtures("hass", "enabled")
+@pytest.mark.usefixtures("enabled")
 async def test_the_extensions_are_asked_for_together(
     pbx: Simulator, wait: Wait
 ) -> None:

@@ -16,7 +16,7 @@ from tests.simulator import Simulator
 INTEGRATION = Path(__file__).parents[2] / "custom_components/yeastar"
 
 
-@pytest.mark.usefixtures("pbx", "loaded")
+@pytest.mark.usefixtures("loaded")
 async def test_it_counts_what_works(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, "system_health", {})
     info = await get_system_health_info(hass, "yeastar")

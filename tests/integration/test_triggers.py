@@ -564,7 +564,7 @@ async def test_an_event_that_somebody_made_up_does_no_harm(
     assert "Traceback" not in caplog.text
 
 
-@pytest.mark.usefixtures("pbx", "loaded")
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     "trigger",
     [
@@ -610,7 +610,7 @@ async def test_a_wrong_trigger_is_refused(
     ]
 
 
-@pytest.mark.usefixtures("pbx", "loaded")
+@pytest.mark.usefixtures("loaded")
 async def test_an_empty_target_is_said_in_words(
     hass: HomeAssistant, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -1106,7 +1106,7 @@ def selects(fields: dict[str, Any]) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.usefixtures("pbx", "loaded")
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("kind", ["triggers", "conditions"])
 async def test_the_editor_has_texts_and_icons_for_everything(
     hass: HomeAssistant, kind: str

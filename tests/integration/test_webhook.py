@@ -397,7 +397,6 @@ async def test_a_request_that_cannot_be_read_does_not_show_the_id_in_the_log(
     assert WEBHOOK_ID not in "".join(shown)
 
 
-@pytest.mark.usefixtures("hass")
 async def test_an_error_of_ours_is_not_the_pbxs_to_repeat(
     loaded: MockConfigEntry,
     client: TestClient[Any, Any],

@@ -39,6 +39,8 @@ class Fate(StrEnum):
     MALFORMED = "malformed"
     TOO_LARGE = "too_large"
     WRONG_METHOD = "wrong_method"
+    # Not counted: nobody reads the counters of what was unloaded.
+    CLOSED = "closed"
 
 
 # Counted besides.
@@ -86,11 +88,19 @@ class ReportReceiver:
         self._zone = zone
         self._retransmissions = Retransmissions(time.monotonic)
         self._warned: dict[Fate, float] = {}
+        self._closed = False
         self.counts: Counter[str] = Counter()
+
+    @callback
+    def close(self) -> None:
+        """Take nothing any more, also of what a source has half received."""
+        self._closed = True
 
     @callback
     def take(self, body: bytes) -> Fate:
         """Take one report from its bytes to the entities, in one step."""
+        if self._closed:
+            return Fate.CLOSED
         try:
             wire = decode(body)
             if (serial := serial_of(wire)) != self._serial:
@@ -118,6 +128,8 @@ class ReportReceiver:
     @callback
     def refuse(self, fate: Fate) -> Fate:
         """Count a refusal and warn of it, at most once an hour and cause."""
+        if self._closed:
+            return Fate.CLOSED
         self.counts[fate] += 1
         now = time.monotonic()
         if now - self._warned.get(fate, -_WARNING_INTERVAL) >= _WARNING_INTERVAL:

@@ -46,7 +46,6 @@ class WebhookSource:
         self._hass = hass
         self._webhook_id = webhook_id
         self._receiver = receiver
-        self._is_open = False
 
     @callback
     def open(self, *, local_only: bool) -> None:
@@ -62,13 +61,11 @@ class WebhookSource:
             local_only=local_only,
             allowed_methods=_METHODS,
         )
-        self._is_open = True
 
     @callback
     def close(self) -> None:
         """Close the webhook, if it is open."""
         webhook.async_unregister(self._hass, self._webhook_id)
-        self._is_open = False
 
     async def _handle(
         self, hass: HomeAssistant, webhook_id: str, request: Request
@@ -82,10 +79,6 @@ class WebhookSource:
             except TimeoutError, OSError, RequestPayloadError:
                 fate = self._receiver.refuse(Fate.MALFORMED)
             else:
-                if not self._is_open:
-                    # Closed while the body was on its way: answered like Home
-                    # Assistant answers for a webhook that is not there.
-                    return Response(status=HTTPStatus.OK)
                 if body is None:
                     fate = self._receiver.refuse(Fate.TOO_LARGE)
                 else:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final, override
 
 import voluptuous as vol
 
+from homeassistant.const import CONF_PATH
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.trigger import TriggerActionRunner, TriggerConfig
@@ -20,7 +21,6 @@ from .call_filter import (
     CONF_MIN_RING_TIME,
     CONF_NUMBER,
     CONF_OUTCOME,
-    CONF_PATH,
     CONF_ROLE,
     CallFilter,
     Role,

@@ -6,6 +6,8 @@ from enum import StrEnum
 import re
 from typing import Any, Final
 
+from homeassistant.const import CONF_PATH
+
 from ..pbx.calls import Direction
 from ..pbx.inventory import number_end
 from ..switchboard.listeners import PBX, Key, extension_key, queue_key
@@ -16,7 +18,6 @@ CONF_INCLUDE_LATE: Final = "include_late"
 CONF_MIN_RING_TIME: Final = "min_ring_time"
 CONF_NUMBER: Final = "number"
 CONF_OUTCOME: Final = "outcome"
-CONF_PATH: Final = "path"
 CONF_ROLE: Final = "role"
 
 

@@ -24,7 +24,9 @@ def shown(picture: Picture, number: str = "1001") -> ExtensionStatus | None:
 def test_a_report_is_newer_than_a_list_that_was_asked_for_before_it() -> None:
     picture = Picture()
     picture.set_extensions(listed(_1001=ExtensionStatus.IDLE), NOW, continuous=True)
-    assert picture.take_status("1001", "Ringing", NOW + timedelta(seconds=1))
+    assert picture.take_status(
+        picture.directory.extensions["1001"], "Ringing", NOW + timedelta(seconds=1)
+    )
     # Asked for before the report, answered after it: the list shows the past.
     changes = picture.set_extensions(
         listed(_1001=ExtensionStatus.IDLE), NOW, continuous=True
@@ -54,7 +56,9 @@ def test_a_change_that_no_report_tells_of_is_not_a_missing_report() -> None:
         assert shown(picture) is state
     # Of an extension that is new, or gone, nothing was to be reported; one that comes
     # back is a new one.
-    picture.take_status("1001", "Ringing", NOW + timedelta(seconds=1))
+    picture.take_status(
+        picture.directory.extensions["1001"], "Ringing", NOW + timedelta(seconds=1)
+    )
     changes = picture.set_extensions(
         listed(_1002=ExtensionStatus.BUSY), NOW, continuous=True
     )

@@ -304,11 +304,12 @@ class Switchboard:
         number = payload.get("extension")
         if not isinstance(number, str):
             return
-        if not self.directory.is_extension(number):
+        known = self.directory.extensions.get(number)
+        if known is None:
             # New since the last list; an invented one would find nothing there.
             self._want(Poll.EXTENSIONS, 1.0)
             return
-        key = self.picture.take_status(number, str(payload.get("status") or ""), now)
+        key = self.picture.take_status(known, str(payload.get("status") or ""), now)
         if key is not None:
             self.changed.tell(key)
 

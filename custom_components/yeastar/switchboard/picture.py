@@ -121,13 +121,13 @@ class Picture:
         self.do_not_disturb.update(states)
         return [extension_key(number) for number in changed]
 
-    def take_status(self, number: str, word: str, now: datetime) -> Key | None:
-        """Note the status that a report has for an extension that is known.
+    def take_status(self, known: Extension, word: str, now: datetime) -> Key | None:
+        """Note the status that a report has for an extension.
 
         Return its key if that is another one (event-ExtensionStatus.html).
         """
-        self._reported_at[number] = now
-        return self._set_status(number, extension_status(word))
+        self._reported_at[known.number] = now
+        return self._set_status(known, extension_status(word))
 
     def take_hold(self, members: Iterable[dict[str, Any]]) -> list[Key]:
         """Note which members of a call are on hold; return whose status changed.
@@ -145,7 +145,7 @@ class Picture:
                 status = ExtensionStatus.ON_HOLD
             elif not held and status is ExtensionStatus.ON_HOLD:
                 status = ExtensionStatus.BUSY
-            if (key := self._set_status(known.number, status)) is not None:
+            if (key := self._set_status(known, status)) is not None:
                 changed.append(key)
         return changed
 
@@ -165,11 +165,13 @@ class Picture:
         extension = self.directory.extensions.get(number)
         return extension is not None and extension.status in _IN_CALL
 
-    def _set_status(self, number: str, status: ExtensionStatus | None) -> Key | None:
+    def _set_status(
+        self, known: Extension, status: ExtensionStatus | None
+    ) -> Key | None:
         """Change the status of an extension; return its key if it is another one."""
-        known = self.directory.extensions[number]
         if known.status is status:
             return None
+        number = known.number
         self.directory.extensions[number] = Extension(number, known.name, status)
         return extension_key(number)
 

@@ -186,11 +186,15 @@ def test_the_cdr_of_a_phone_that_lost_is_not_the_calls(pbx: Line) -> None:
     assert pbx.end.recording == "a.wav"
 
 
-def test_of_several_cdrs_alone_the_busy_one_speaks(pbx: Line) -> None:
+@pytest.mark.parametrize("to", [GROUP, "6200(1001)", "1001"])
+def test_that_one_phone_was_busy_does_not_make_a_missed_call_busy(
+    pbx: Line, to: str
+) -> None:
+    pbx.cdr(30, "Inbound", "BUSY", to=to, whole=30, talk=0)
     pbx.cdr(30, "Inbound", "NO ANSWER", to=GROUP, whole=60, talk=0)
-    pbx.cdr(30, "Inbound", "BUSY", to=GROUP, whole=30, talk=0)
     pbx.wait(33)
-    assert pbx.end.outcome is Outcome.BUSY
+    assert pbx.end.outcome is Outcome.MISSED
+    assert pbx.end.ring_seconds == 60
 
 
 # --- a mobile that rings along ---

@@ -95,15 +95,15 @@ def test_what_is_over_is_not_adopted(pbx: Line, members: Any) -> None:
 # --- silence ---
 
 
-def test_a_silent_call_is_asked_about_every_two_minutes(pbx: Line) -> None:
+def test_a_silent_call_is_asked_about_more_and_more_rarely(pbx: Line) -> None:
     answer(pbx)
     asked = []
-    for minute in range(1, 10):
+    for minute in range(1, 25):
         now = at(60 * minute)
         for call_id in pbx.calls.silent(now):
             asked.append(minute)
             assert pbx.calls.confirm(call_id, listed(*TALKING), now) == []
-    assert asked == [3, 5, 7, 9]
+    assert asked == [3, 7, 15, 23]
 
 
 def test_only_silent_calls_are_asked_about(pbx: Line) -> None:
@@ -131,7 +131,8 @@ def test_what_the_pbx_no_longer_knows_is_over(pbx: Line) -> None:
     pbx.wait(200)
     pbx.gone(200)
     assert pbx.steps == [(0, "ringing"), (128, "missed")]
-    assert pbx.end.ended_at == at(125)
+    # Nobody saw the end: it went on at least until it was heard of.
+    assert pbx.end.ended_at == at(0)
 
 
 def test_a_call_that_ended_while_we_asked_keeps_its_cdr(pbx: Line) -> None:
@@ -254,10 +255,10 @@ def test_a_long_wait_in_a_queue_does_not_fill_the_memory(pbx: Line) -> None:
     for turn in range(2000):
         agent = phone("1001", "RING", path=QUEUE, channel=f"PJSIP/1001-{turn:08x}")
         pbx.status(turn, waiting, agent)
-        assert len(pbx.calls._open[CALL_ID].legs) <= 66
+        assert len(pbx.calls._open[CALL_ID].evidence.legs) <= 66
     for _ in range(500):
         pbx.cdr(2000, "Inbound", "NO ANSWER", to="6700(1001)", talk=0)
-    assert len(pbx.calls._open[CALL_ID].records) <= 20
+    assert len(pbx.calls._open[CALL_ID].evidence.records) <= 20
     pbx.status(2010, waiting, phone("1001", "ANSWER", channel="last"))
     assert pbx.steps == [(0, "ringing"), (2010, "answered")]
 
@@ -266,7 +267,7 @@ def test_a_crowd_in_one_call_is_bounded(pbx: Line) -> None:
     for turn in range(5):
         crowd = [phone(str(2000 + 150 * turn + one), "RING") for one in range(150)]
         pbx.status(turn, caller("ALERT"), *crowd)
-    assert len(pbx.calls._open[CALL_ID].legs) <= 400
+    assert len(pbx.calls._open[CALL_ID].evidence.legs) <= 400
     assert len(pbx.calls.active[0].extensions) <= 400
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
+from . import times
 from .evidence import Evidence
-from .record import CallRecord
+from .leg import Leg
+from .records import NumberPlan, Records
 
 
 class Direction(StrEnum):
@@ -27,19 +28,6 @@ class Outcome(StrEnum):
     BUSY = "busy"
     FAILED = "failed"
     ABANDONED = "abandoned"
-
-
-class NumberPlan(Protocol):
-    """What is known of numbers inside the PBX."""
-
-    def is_extension(self, number: str) -> bool:
-        """Tell whether this is an extension."""
-
-    def answers_itself(self, number: str) -> bool:
-        """Tell whether this is an IVR or a queue, which pick up without a person."""
-
-    def name_of(self, number: str) -> str | None:
-        """Return the name of an extension or a contact with this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,74 +54,86 @@ class Call:
     late: bool = False
 
 
-@dataclass(slots=True)
-class _Times:
-    """When things happened, and how long they took."""
-
-    started_at: datetime | None
-    answered_at: datetime | None = None
-    ended_at: datetime | None = None
-    ring: int | None = None
-    talk: int | None = None
-
-
 def describe(
-    evidence: Evidence, directory: NumberPlan, ended_at: datetime | None = None
+    evidence: Evidence,
+    plan: NumberPlan,
+    *,
+    before: Call | None = None,
+    ended_at: datetime | None = None,
+    late: bool = False,
 ) -> Call:
-    """Return what is known of a call; `ended_at` is given when it is over."""
-    record = _main_record(evidence)
-    direction = _direction(evidence, record)
-    caller, called = _caller_and_called(evidence, direction)
-    path = evidence.path
-    answered_by = evidence.answered_by
-    if record is not None:
-        if called is not None and called in (record.caller, record.did):
+    """Return what is known of a call.
+
+    Args:
+        evidence: of its reports and records.
+        plan: what is known of numbers inside the PBX.
+        before: the call as it was announced before a restart; nothing of it is
+            contradicted.
+        ended_at: when it ended by all signs, None if it goes on.
+        late: whether it was found by catching up.
+    """
+    judged = evidence.judged(plan)
+    caller = evidence.caller()
+    direction = _direction(evidence, judged, caller, before)
+    calling, called = _parties(evidence, judged, caller, direction)
+    did = _first(record.did for record in evidence.records)
+    if before is not None:
+        calling = calling or before.caller_number
+        called = before.called_number or called
+        did = did or before.did_number
+    first = judged.first
+    if first is not None:
+        if called is not None and called in (first.caller, did):
             # A dialling phone that was never picked up; the DID for what it leads to.
-            called = evidence.first_path
-        caller = caller or record.caller
-        called = called or record.called
-        if path is None and record.called:
-            path = _path_of(record, record.called, directory)
-        if answered_by is None and record.status == "ANSWERED":
-            answered_by = record.taker or _person(record.called, directory)
-    if path is None and called and directory.answers_itself(called):
+            called = evidence.called
+        calling = calling or first.caller
+        called = called or first.called
+    path = evidence.path or (before.path if before else None) or judged.path
+    if path is None and called and plan.answers_itself(called):
         path = called
-    outcome = None
+    answered_by = evidence.answered_by
+    outcome, when = None, times.running(evidence)
     if ended_at is not None:
         waited = any(
-            number and directory.answers_itself(number)
-            for number in (path, called, record.called if record else None)
+            number and plan.answers_itself(number)
+            for number in (path, called, judged.path)
         )
-        outcome = _outcome(evidence, record, direction, waited, answered_by)
-        if (
-            outcome is Outcome.ANSWERED
-            and answered_by is None
-            and direction is Direction.OUTBOUND
-        ):
-            answered_by = called
-    times = _times(evidence, record, outcome, ended_at)
+        outcome = Outcome.ANSWERED
+        if not evidence.person:
+            outcome = _outcome(evidence, judged, direction, waited=waited)
+        when = times.finished(
+            evidence,
+            judged,
+            ended_at,
+            answered=outcome is Outcome.ANSWERED,
+            mailbox=outcome is Outcome.VOICEMAIL,
+        )
+        if outcome is Outcome.ANSWERED:
+            answered_by = _taker(evidence, judged, when.answered_at)
+            if answered_by is None and direction is Direction.OUTBOUND:
+                answered_by = called
     line = evidence.line("inbound") or evidence.line("outbound")
-    trunk = line.trunk if line is not None else None
     return Call(
         call_id=evidence.call_id,
         direction=direction,
-        caller_number=caller,
-        caller_name=directory.name_of(caller) if caller else None,
+        caller_number=calling,
+        caller_name=plan.name_of(calling) if calling else None,
         called_number=called,
-        did_number=_first(record.did for record in evidence.records),
-        trunk=trunk or (record.trunk if record is not None else None),
+        did_number=did,
+        trunk=(line.trunk if line else None)
+        or _first(record.trunk for record in evidence.records)
+        or (before.trunk if before else None),
         path=path,
-        extensions=_extensions(evidence, directory, caller, called, answered_by),
+        extensions=_extensions(evidence, judged, plan, calling, called, answered_by),
         answered_by=answered_by,
-        started_at=times.started_at,
-        answered_at=times.answered_at,
-        ended_at=times.ended_at,
-        ring_seconds=times.ring,
-        talk_seconds=times.talk,
+        started_at=when.started_at,
+        answered_at=when.answered_at,
+        ended_at=when.ended_at,
+        ring_seconds=when.ring,
+        talk_seconds=when.talk,
         outcome=outcome,
-        recording=_first(
-            one.recording for one in (*((record,) if record else ()), *evidence.records)
-        ),
+        recording=judged.recording,
+        late=late,
     )
 
 
@@ -142,83 +142,83 @@ def _first(values: Iterable[str | None]) -> str | None:
     return next((value for value in values if value), None)
 
 
-def _main_record(evidence: Evidence) -> CallRecord | None:
-    """Return the CDR that speaks for the call.
-
-    A mobile that rang along gives an inbound call an outbound CDR too (protocol 5.3),
-    and phones that lost a call have CDRs without an answer; of the parts of a
-    transferred call the one with the longest talk speaks.
-    """
-    if not evidence.records:
-        return None
-    inbound = any(record.kind == "INBOUND" for record in evidence.records)
-    return max(
-        evidence.records,
-        key=lambda record: (
-            not inbound or record.kind == "INBOUND",
-            not record.unanswered,
-            not record.phantom,
-            record.taker is None or not record.unanswered,
-            record.talk,
-            record.duration or 0,
-            record.heard_at,
-        ),
-    )
-
-
-def _direction(evidence: Evidence, record: CallRecord | None) -> Direction:
+def _direction(
+    evidence: Evidence, judged: Records, caller: Leg | None, before: Call | None
+) -> Direction:
     """Return the direction, for which CallStatus has no word (protocol 5.2)."""
     if evidence.line("inbound") is not None:
         return Direction.INBOUND
-    if record is not None:
+    kinds = {record.kind for record in evidence.records}
+    if "INBOUND" in kinds:
+        return Direction.INBOUND
+    if (first := judged.first) is not None:
         try:
-            return Direction(record.kind.lower())
+            return Direction(first.kind.lower())
         except ValueError:
-            # v1 also has Callback and Transfer.
-            pass
+            # v1 also has Callback and Transfer (protocol 5.3): the trunk tells.
+            if first.came_on or first.went_on:
+                return Direction.INBOUND if first.came_on else Direction.OUTBOUND
     if evidence.line("outbound") is not None:
+        return Direction.OUTBOUND
+    if before is not None:
+        # Only the phones of it may have been heard again.
+        return before.direction
+    if caller is not None and all(
+        leg.person == caller.person for leg in evidence.legs.values()
+    ):
+        # Dialled, and reached nobody in the house (CallFailed: protocol 5.7).
         return Direction.OUTBOUND
     return Direction.INTERNAL
 
 
-def _caller_and_called(
-    evidence: Evidence, direction: Direction
+def _parties(
+    evidence: Evidence, judged: Records, caller: Leg | None, direction: Direction
 ) -> tuple[str | None, str | None]:
-    """Return who calls and what was dialled, as far as the legs show."""
+    """Return who calls and what was dialled, as far as there is evidence of it."""
+    calling = caller.number if caller is not None else None
     if direction is Direction.INBOUND:
         line = evidence.line("inbound")
         return (line.number, line.other) if line is not None else (None, None)
-    phones = [leg for leg in evidence.legs.values() if leg.kind == "ext"]
-    calling = next((leg for leg in phones if leg.was_caller), None)
-    if calling is None and len(phones) > 1:
-        # An API dial whose parties are both callees: the caller's phone rang first.
-        calling = phones[0]
-    caller = calling.number if calling is not None else None
     if direction is Direction.OUTBOUND:
-        line = evidence.line("outbound")
-        if line is None:
-            return caller, None
-        return caller or line.other, line.number
-    rung = next(
-        (leg for leg in phones if leg is not calling and evidence.is_callee(leg)), None
-    )
-    return caller, evidence.first_path or (rung.number if rung is not None else None)
+        if (line := evidence.line("outbound")) is None:
+            return calling, evidence.called
+        if line is caller:
+            return calling, evidence.called
+        return calling or line.other, line.number
+    called = evidence.called
+    if called is None and judged.first is None:
+        # Called by the PBX itself, such as for an announcement.
+        called = evidence.path or _first(
+            leg.number for leg in evidence.phones() if leg is not caller
+        )
+    return calling, called
 
 
-def _person(number: str | None, directory: NumberPlan) -> str | None:
-    """Return a number if it is somebody's."""
-    return number if number and directory.is_extension(number) else None
+def _taker(
+    evidence: Evidence, judged: Records, answered_at: datetime | None
+) -> str | None:
+    """Return who took a call, None if that is not known.
 
-
-def _path_of(record: CallRecord, called: str, directory: NumberPlan) -> str | None:
-    """Return the group that a CDR names."""
-    grouped = record.taker is not None or directory.answers_itself(called)
-    return called if grouped else None
+    The record of a call that was sent on names who was dialled, and who talks when
+    reports arrive again may be the second one.
+    """
+    seen, recorded = evidence.answered_by, judged.answered_by
+    if recorded is None or answered_at is None or recorded == seen:
+        return seen or recorded
+    if seen is not None:
+        early = evidence.answered_at is None or answered_at < evidence.answered_at
+        return recorded if early and not evidence.resumed else seen
+    left = [leg for leg in evidence.callees() if leg.there_at(answered_at)]
+    if any(leg.number == recorded for leg in left):
+        return recorded
+    mobiles = {leg.number for leg in left if leg.kind == "outbound"}
+    return mobiles.pop() if len(mobiles) == 1 else recorded
 
 
 def _extensions(
     evidence: Evidence,
-    directory: NumberPlan,
+    judged: Records,
+    plan: NumberPlan,
     caller: str | None,
     called: str | None,
     answered_by: str | None,
@@ -226,89 +226,31 @@ def _extensions(
     """Return the extensions that took part, in the order in which they came."""
     found = dict(evidence.extensions)
     # Who was dialled may have been rung unseen; who lost a group's call was seen.
-    for number in (caller, called if not found else None, answered_by):
-        if number and directory.is_extension(number):
+    named = (caller, *(() if found else (called, *judged.extensions)), answered_by)
+    for number in named:
+        if number and plan.is_extension(number):
             found[number] = None
     return tuple(found)
 
 
-def _times(
-    evidence: Evidence,
-    record: CallRecord | None,
-    outcome: Outcome | None,
-    ended_at: datetime | None,
-) -> _Times:
-    """Return when things happened as we saw it, and how long as the CDR says.
-
-    The PBX's clock may be wrong, its durations are not; ours suffer from reports
-    that come late. The CDR of a call that was moved may be about one part only.
-    """
-    times = _Times(evidence.started_at, evidence.answered_at, ended_at)
-    whole = record.duration if record is not None else None
-    if whole is not None and record is not None and ended_at is not None:
-        if not evidence.legs and record.began is not None:
-            # Heard of when it was over.
-            times.started_at = record.began
-            times.ended_at = ended_at = record.began + timedelta(seconds=whole)
-        elif not evidence.legs or times.started_at is None:
-            times.started_at = ended_at - timedelta(seconds=whole)
-        if evidence.moved_at is not None and times.answered_at is not None:
-            record = whole = None
-    if whole is None or record is None:
-        _measure(times, over=ended_at is not None)
-    elif outcome is Outcome.ANSWERED:
-        times.ring, times.talk = max(0, whole - record.talk), record.talk
-        if times.answered_at is None and times.started_at is not None:
-            times.answered_at = times.started_at + timedelta(seconds=times.ring)
-    elif outcome is not None:
-        # What the PBX calls talk was its own voice: mailbox, IVR, queue.
-        mailbox = record.talk if outcome is Outcome.VOICEMAIL else 0
-        times.ring, times.talk = max(0, whole - mailbox), 0
-    else:
-        _measure(times, over=False)
-    if outcome not in (None, Outcome.ANSWERED):
-        times.answered_at, times.talk = None, 0
-    return times
-
-
-def _measure(times: _Times, *, over: bool) -> None:
-    """Work out durations from the times that we saw."""
-    if times.answered_at is not None and times.ended_at is not None:
-        times.talk = _between(times.answered_at, times.ended_at)
-    until = times.answered_at or (times.ended_at if over else None)
-    if times.started_at is not None and until is not None:
-        times.ring = _between(times.started_at, until)
-
-
-def _between(start: datetime, end: datetime) -> int:
-    """Return whole seconds, never less than none."""
-    return max(0, round((end - start).total_seconds()))
-
-
 def _outcome(
-    evidence: Evidence,
-    record: CallRecord | None,
-    direction: Direction,
-    waited: bool,
-    answered_by: str | None,
+    evidence: Evidence, judged: Records, direction: Direction, *, waited: bool
 ) -> Outcome:
-    """Return how a call ended; `waited`: in an IVR or a queue.
+    """Return how a call ended in which no person was seen to answer.
 
-    A person who talked outweighs everything. The PBX's own `ANSWERED` does not: it
-    also means an IVR, a queue or a voicemail.
+    The PBX's own `ANSWERED` does not say that one did: it also means an IVR, a queue
+    or a voicemail. `waited`: in an IVR or a queue.
     """
-    if evidence.person:
-        return Outcome.ANSWERED
     outbound = direction is Direction.OUTBOUND
     waited = waited and not outbound
-    match record.status if record is not None else None:
+    match judged.status:
         case "VOICEMAIL":
             return Outcome.VOICEMAIL
         case "BUSY":
             return Outcome.BUSY
         case "FAILED":
             return Outcome.FAILED
-        case "ANSWERED" if answered_by is not None or not waited:
+        case "ANSWERED" if judged.answer is not None or not waited:
             return Outcome.ANSWERED
     if evidence.failure is not None and evidence.path is None:
         busy = evidence.failure.lower().startswith(("user busy", "486 busy"))
@@ -321,6 +263,6 @@ def _outcome(
         # The PBX picked up and no person did.
         if evidence.path is not None:
             return Outcome.ABANDONED
-        if record is None:
+        if judged.main is None:
             return Outcome.VOICEMAIL
     return Outcome.MISSED

@@ -17,9 +17,10 @@ from ..clock import PbxClock
 from ..errors import NoFileError, NotYeastarError, RefusedError
 from ..models import text
 from ..reports import MalformedReportError, understand
-from .description import Call, NumberPlan, describe
+from .description import Call, describe
 from .evidence import Evidence
 from .record import CallRecord, record_of
+from .records import NumberPlan
 from .tracker import LONGEST_ID
 
 # One day of a busy PBX is some thousand records of 200 bytes.
@@ -161,7 +162,7 @@ def by_call(records: Iterable[CallRecord]) -> list[list[CallRecord]]:
     return sorted(by_id.values(), key=lambda its: (_over_at(its), its[0].call_id))
 
 
-def calls_of(records: Iterable[CallRecord], directory: NumberPlan) -> list[Call]:
+def calls_of(records: Iterable[CallRecord], plan: NumberPlan) -> list[Call]:
     """Return the calls that records are about, in the order in which they ended.
 
     What may be nothing but a phantom is left out (protocol 5.3).
@@ -169,23 +170,21 @@ def calls_of(records: Iterable[CallRecord], directory: NumberPlan) -> list[Call]
     return [
         call
         for its_records in by_call(records)
-        if (call := call_of(its_records, directory)) is not None
+        if (call := call_of(its_records, plan)) is not None
     ]
 
 
-def call_of(records: list[CallRecord], directory: NumberPlan) -> Call | None:
+def call_of(records: list[CallRecord], plan: NumberPlan) -> Call | None:
     """Return the call that its records tell of, None if there never was one."""
-    began = min(one.began or one.heard_at for one in records)
+    began = min(one.started_at for one in records)
     ended = _over_at(records)
     evidence = Evidence(
-        records[0].call_id, opened_at=began, started_at=began, heard_at=ended
+        records[0].call_id, began, started_at=None, heard_at=ended, alive_at=ended
     )
     evidence.records = list(records)
     if evidence.never_was:
         return None
-    call = describe(evidence, directory, ended)
-    # Described is the part that matters most; the call is all of its parts.
-    return replace(call, started_at=began, ended_at=ended)
+    return describe(evidence, plan, ended_at=ended)
 
 
 def _over_at(records: list[CallRecord]) -> datetime:

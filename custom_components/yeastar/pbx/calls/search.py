@@ -6,9 +6,10 @@ from datetime import datetime
 from ..client import YeastarClient
 from ..clock import PbxClock
 from ..inventory import number_end
-from .description import Call, Direction, NumberPlan, Outcome
+from .description import Call, Direction, Outcome
 from .log import calls_of, read_call_log
 from .record import CallRecord
+from .records import NumberPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,51 +6,32 @@ decided what is told of it and when, for all calls of a PBX.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from ..reports import Report
-from .description import Call, Direction, NumberPlan, Outcome, describe
+from .description import Call, describe
 from .evidence import SETTLE, Evidence
 from .observations import observations
 from .record import CallRecord, record_of
+from .records import NumberPlan
+from .told import Begun, Heard, Step, Told, Transition, step_of
 
 # How long a finished call is remembered, so that late reports do not revive it.
 REMEMBER = timedelta(minutes=10)
-# How long an open call may be silent before the PBX is asked about it.
+# How long an open call may be silent before the PBX is asked about it; if it is still
+# silent then, twice as long, and four times.
 SILENT = timedelta(minutes=2)
+_LONGEST_PAUSE = 2
 
 # Far more than any S-Series PBX can carry (S300: 60 calls at once); whoever invents
 # calls must not fill the memory.
 MOST_OPEN = 1_000
 MOST_FINISHED = 20_000
 LONGEST_ID = 128
-
-
-class Step(StrEnum):
-    """What can be told of a call, in this order."""
-
-    RINGING = "ringing"
-    ANSWERED = "answered"
-    ENDED = "ended"
-    MISSED = "missed"
-    FAILED = "failed"
-
-
-TERMINAL = frozenset({Step.ENDED, Step.MISSED, Step.FAILED})
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One thing that happened to a call."""
-
-    step: Step
-    call: Call
-
 
 # Reports that show that a call takes place. An `invite` does not: the call may be
 # refused, and then there never was one (protocol 6.6).
@@ -72,10 +53,38 @@ _ALONE = frozenset({"new_cdr", "call_failed"})
 _LISTING = frozenset({"call_status", "conference_status"})
 
 
+@dataclass(slots=True, eq=False)
+class _OpenCall:
+    """A call that goes on or is not told to its end.
+
+    Attributes:
+        evidence: what is known of it.
+        told: what was announced of it.
+        doubt_at: when a record came that need not be its last.
+        asked_at: when the PBX was asked about it, None if not since it was heard of.
+        pauses: how often it was, in vain or to learn that nothing has changed.
+    """
+
+    evidence: Evidence
+    told: Told
+    doubt_at: datetime | None = None
+    asked_at: datetime | None = None
+    pauses: int = 0
+
+    @property
+    def ask_at(self) -> datetime:
+        """Return when to ask the PBX about it, if nothing is heard until then."""
+        if self.doubt_at is not None:
+            return self.doubt_at + SETTLE
+        last = max(self.evidence.heard_at, self.asked_at or self.evidence.heard_at)
+        return last + SILENT * 2 ** min(self.pauses, _LONGEST_PAUSE)
+
+
 class CallTracker:
     """All calls of a PBX, open ones and lately finished ones.
 
     Attributes:
+        drift: how much the PBX's clock is fast.
         last_opened: id and time of the call that was last seen to begin.
         observed: how often the reports of calls have shown what.
     """
@@ -84,7 +93,7 @@ class CallTracker:
         self,
         directory: NumberPlan,
         told: Container[str] = (),
-        begun: Mapping[str, tuple[Call, bool]] = MappingProxyType({}),
+        begun: Begun = MappingProxyType({}),
     ) -> None:
         """Start with no calls.
 
@@ -97,27 +106,27 @@ class CallTracker:
         self._directory = directory
         self._told = told
         self._begun = begun
+        self.drift = timedelta()
         self.observed: Counter[str] = Counter()
         self.last_opened: tuple[str, datetime] | None = None
         # In the order in which they were last heard of, the most silent one first.
-        self._open: OrderedDict[str, Evidence] = OrderedDict()
+        self._open: OrderedDict[str, _OpenCall] = OrderedDict()
         # Those of the open ones that are over but for the other half of their end,
         # in the same order.
-        self._closing: OrderedDict[str, Evidence] = OrderedDict()
+        self._closing: OrderedDict[str, _OpenCall] = OrderedDict()
         # When calls were finished, the oldest first.
         self._finished: OrderedDict[str, datetime] = OrderedDict()
+        self._heard: list[Heard] = []
         self._latest: datetime | None = None
 
     @property
     def active(self) -> list[Call]:
         """Return the calls that go on, oldest first."""
         going_on = [
-            evidence
-            for call_id, evidence in self._open.items()
-            if call_id not in self._closing
+            call for call_id, call in self._open.items() if call_id not in self._closing
         ]
-        going_on.sort(key=lambda evidence: evidence.opened_at)
-        return [self._describe(evidence) for evidence in going_on]
+        going_on.sort(key=lambda call: call.evidence.opened_at)
+        return [self._describe(call) for call in going_on]
 
     @property
     def active_count(self) -> int:
@@ -125,46 +134,66 @@ class CallTracker:
         return len(self._open) - len(self._closing)
 
     def __contains__(self, call_id: str) -> bool:
-        """Tell whether a call is open: it goes on, or its end is not complete."""
+        """Return True if a call is open: it goes on, or its end is not complete."""
         return call_id in self._open
 
     def parties(self, call_id: str) -> list[dict[str, Any]]:
         """Return who takes part in an open call by its reports, like their members."""
-        evidence = self._open.get(call_id)
-        return evidence.members() if evidence is not None else []
+        call = self._open.get(call_id)
+        return call.evidence.members() if call is not None else []
 
     def extensions_in(self, call_id: str) -> tuple[str, ...]:
         """Return the extensions that had part in a call that goes on, else none."""
-        evidence = self._open.get(call_id)
-        if evidence is None or call_id in self._closing:
+        call = self._open.get(call_id)
+        if call is None or call_id in self._closing:
             return ()
-        return self._describe(evidence).extensions
+        return self._describe(call).extensions
+
+    def on_trunk(self, call_id: str) -> bool:
+        """Return True if an open call was seen to go over a trunk."""
+        call = self._open.get(call_id)
+        return call is not None and any(
+            leg.kind != "ext" for leg in call.evidence.legs.values()
+        )
+
+    def heard(self) -> list[Heard]:
+        """Return what phones and groups have to hear since this was asked last."""
+        heard, self._heard = self._heard, []
+        return heard
 
     @property
     def next_due(self) -> datetime | None:
         """Return when `expire` has something to tell, None if never."""
-        for evidence in self._closing.values():
-            return evidence.heard_at + SETTLE
+        for call in self._closing.values():
+            return call.evidence.heard_at + SETTLE
         return None
 
+    @property
+    def next_doubt(self) -> datetime | None:
+        """Return when to ask about a call whose record need not be its last."""
+        doubts = (call.ask_at for call in self._open.values() if call.doubt_at)
+        return min(doubts, default=None)
+
     def silent(self, now: datetime) -> list[str]:
-        """Return the calls to ask the PBX about: nothing heard for 2 minutes."""
+        """Return the calls to ask the PBX about, the one that waits longest first.
+
+        That is when nothing is heard for 2 minutes, or 3 s after a doubtful record.
+        """
         self._notice(now)
-        silent = []
-        for call_id, evidence in self._open.items():
-            if now - evidence.heard_at < SILENT:
-                break
-            if call_id not in self._closing:
-                silent.append(call_id)
-        return silent
+        silent = [
+            (call.ask_at, call_id)
+            for call_id, call in self._open.items()
+            if call_id not in self._closing and call.ask_at <= now
+        ]
+        return [call_id for _, call_id in sorted(silent)]
 
     def is_silent(self, call_id: str, now: datetime) -> bool:
-        """Tell whether nothing was heard for 2 minutes of a call that goes on."""
-        evidence = self._open.get(call_id)
+        """Return True if nothing was heard for 2 minutes of a call that goes on."""
+        call = self._open.get(call_id)
         return (
-            evidence is not None
+            call is not None
             and call_id not in self._closing
-            and now - evidence.heard_at >= SILENT
+            and now - call.evidence.heard_at >= SILENT
         )
 
     def take(self, report: Report, now: datetime) -> list[Transition]:
@@ -187,33 +216,38 @@ class CallTracker:
             # event-CallStatus.html: may be empty and then says nothing.
             return []
         transitions: list[Transition] = []
-        evidence = self._open.get(call_id)
-        if evidence is None:
+        call = self._open.get(call_id)
+        if call is None:
             if report.type not in _OPENING or not (members or report.type in _ALONE):
                 return []
             if call_id in self._told:
                 return []
             if len(self._open) >= MOST_OPEN:
                 transitions = self._close(next(iter(self._open.values())), now)
-            evidence = self._evidence(call_id, now, started_at=now)
+            call = self._opened(call_id, now, started_at=now)
             if report.type == "call_status":
                 self.last_opened = (call_id, now)
+        evidence = call.evidence
+        call.pauses, call.asked_at = 0, None
         match report.type:
             case _ if report.type in _LISTING and members:
                 evidence.take_members(members, now, complete=not report.legacy)
+            case "conference_status":
+                evidence.note_empty(now)
             case "new_cdr":
-                evidence.note_record(record_of(payload, now))
+                if evidence.note_record(record_of(payload, now, self.drift)):
+                    call.doubt_at = now
             case "call_failed":
                 evidence.note_parties(members, now)
                 evidence.note_failure(str(payload.get("reason") or ""), now)
             case "transfer" | "forward":
                 # Version 1 calls both a transfer.
                 answered = report.type == "transfer" and not report.legacy
-                evidence.note_move(now, answered=answered)
+                evidence.note_sent_on(now, answered=answered)
                 evidence.note_parties(members, now)
             case _:
                 evidence.note_parties(members, now)
-        return transitions + self._tell(evidence, now)
+        return transitions + self._tell(call, now)
 
     def adopt(self, call_id: str, members: list[dict[str, Any]], now: datetime) -> None:
         """Take in a call that the PBX says is running and of which nothing was told.
@@ -228,25 +262,35 @@ class CallTracker:
             return
         if len(self._open) >= MOST_OPEN or not 0 < len(call_id) <= LONGEST_ID:
             return
-        evidence = self._evidence(call_id, now, started_at=None)
-        evidence.told_ringing = True
+        call = self._opened(call_id, now, started_at=None)
+        evidence = call.evidence
         answered_at = evidence.answered_at
         evidence.take_members(members, now, complete=True)
-        evidence.told_answered = evidence.person
         evidence.answered_at = answered_at
+        call.told.ringing = True
+        call.told.answered = evidence.person
+        call.told.note_present(evidence)
         if not evidence.hung_up:
-            self._open[call_id] = evidence
+            evidence.alive_at = now
+            self._open[call_id] = call
 
     def confirm(
         self, call_id: str, members: list[dict[str, Any]], now: datetime
     ) -> list[Transition]:
-        """Take what the PBX answered when asked about a silent call."""
+        """Take in that the PBX, when it was asked, said that a call runs."""
         self._notice(now)
-        if (evidence := self._open.get(call_id)) is None:
+        if (call := self._open.get(call_id)) is None:
             return []
+        call.doubt_at, call.pauses = None, call.pauses + 1
         if members:
-            evidence.take_members(members, now, complete=True)
-        return self._tell(evidence, now)
+            call.evidence.take_members(members, now, complete=True)
+        return self._tell(call, now)
+
+    def cannot_tell(self, call_id: str, now: datetime) -> None:
+        """Take in that the PBX, when it was asked, could not tell about a call."""
+        self._notice(now)
+        if (call := self._open.get(call_id)) is not None:
+            call.doubt_at, call.pauses, call.asked_at = None, call.pauses + 1, now
 
     def gone(self, call_id: str, now: datetime) -> list[Transition]:
         """Take in that the PBX does not know a call any more.
@@ -255,29 +299,33 @@ class CallTracker:
         long for its CDR as any other.
         """
         self._notice(now)
-        if (evidence := self._open.get(call_id)) is None:
+        if (call := self._open.get(call_id)) is None:
             return []
-        evidence.note_unknown(now)
-        return self._tell(evidence, now)
+        call.evidence.note_unknown()
+        return self._tell(call, now)
 
-    def found_over(
-        self, call: Call, records: Iterable[CallRecord], now: datetime
-    ) -> Transition:
-        """Take in that a call is over, as the PBX's call log has it.
+    def found(
+        self, call_id: str, records: Iterable[CallRecord], now: datetime
+    ) -> list[Transition]:
+        """Take in that a call is over, as was found by catching up.
 
         Args:
-            call: as the log has it, for a call of which nothing was heard.
-            records: of the log, for a call that was heard of and whose end was not.
+            call_id: of the call.
+            records: that the PBX's log has of it, perhaps none.
             now: the time.
         """
         self._notice(now)
-        if (evidence := self._open.get(call.call_id)) is not None:
-            evidence.records.extend(records)
-            evidence.note_unknown(call.ended_at or now)
-            for transition in self._close(evidence, now):
-                call = transition.call
-        self._finished[call.call_id] = now
-        return Transition(step_of(call), replace(call, late=True))
+        if call_id in self._finished:
+            return []
+        if (call := self._open.get(call_id)) is None:
+            call = self._opened(call_id, now, started_at=None)
+            self._open[call_id] = call
+        known = {(one.began, one.called, one.taker) for one in call.evidence.records}
+        for record in records:
+            if (record.began, record.called, record.taker) not in known:
+                call.evidence.note_record(record)
+        call.evidence.note_unknown()
+        return self._close(call, now, late=True)
 
     def expire(self, now: datetime) -> list[Transition]:
         """Close the calls for whose other half was waited long enough."""
@@ -291,8 +339,8 @@ class CallTracker:
         """Let time pass: forget what was finished ten minutes ago."""
         if self._latest is not None and now < self._latest:
             # The clock was set back; what was heard in its future was heard now.
-            for evidence in self._open.values():
-                evidence.heard_at = min(evidence.heard_at, now)
+            for call in self._open.values():
+                call.evidence.heard_at = min(call.evidence.heard_at, now)
             for call_id, finished_at in self._finished.items():
                 self._finished[call_id] = min(finished_at, now)
         self._latest = now
@@ -302,66 +350,70 @@ class CallTracker:
                 return
             del self._finished[call_id]
 
-    def _evidence(
+    def _opened(
         self, call_id: str, now: datetime, *, started_at: datetime | None
-    ) -> Evidence:
+    ) -> _OpenCall:
         """Open a call, or go on with one that was told before a restart."""
-        evidence = Evidence(call_id, opened_at=now, started_at=started_at, heard_at=now)
-        if (begun := self._begun.get(call_id)) is not None:
-            call, answered = begun
-            evidence.resume(
-                started_at=call.started_at,
-                extensions=call.extensions,
-                answered=answered,
-                answered_at=call.answered_at,
-                answered_by=call.answered_by,
-            )
-        return evidence
+        evidence = Evidence(call_id, now, started_at, heard_at=now, alive_at=now)
+        if (begun := self._begun.get(call_id)) is None:
+            return _OpenCall(evidence, Told())
+        before, answered = begun
+        evidence.resume(
+            before.started_at,
+            before.extensions,
+            (before.answered_at, before.answered_by) if answered else None,
+        )
+        return _OpenCall(evidence, Told.before_restart(before, answered=answered))
 
-    def _describe(self, evidence: Evidence, ended_at: datetime | None = None) -> Call:
-        """Return what is known of a call, also from before a restart."""
-        call = describe(evidence, self._directory, ended_at)
-        begun = self._begun.get(evidence.call_id)
-        if not evidence.resumed or begun is None:
-            return call
-        before = begun[0]
-        # A call without a line may be one of which only the phones were heard again.
-        internal = call.direction is Direction.INTERNAL
-        return replace(
-            call,
-            direction=before.direction if internal else call.direction,
-            caller_number=call.caller_number or before.caller_number,
-            caller_name=call.caller_name or before.caller_name,
-            called_number=call.called_number or before.called_number,
-            did_number=call.did_number or before.did_number,
-            trunk=call.trunk or before.trunk,
-            path=call.path or before.path,
+    def _describe(
+        self, call: _OpenCall, ended_at: datetime | None = None, *, late: bool = False
+    ) -> Call:
+        """Return what is known of a call."""
+        return describe(
+            call.evidence,
+            self._directory,
+            before=call.told.before,
+            ended_at=ended_at,
+            late=late,
         )
 
-    def _tell(self, evidence: Evidence, now: datetime) -> list[Transition]:
+    def _tell(self, call: _OpenCall, now: datetime) -> list[Transition]:
         """Return the step that the evidence now allows and that was not told."""
+        evidence, told = call.evidence, call.told
         call_id = evidence.call_id
         evidence.heard_at = now
-        self._open[call_id] = evidence
+        self._open[call_id] = call
         self._open.move_to_end(call_id)
-        if evidence.over:
-            if evidence.complete:
-                return self._close(evidence, now)
-            self._closing[call_id] = evidence
+        if evidence.over(self._directory):
+            call.doubt_at = None
+            if evidence.complete(self._directory):
+                return self._close(call, now)
+            self._closing[call_id] = call
             self._closing.move_to_end(call_id)
             return []
+        evidence.alive_at = now
         self._closing.pop(call_id, None)
-        if evidence.may_be_answered and len(talking := evidence.talking()) > 1:
-            if any(evidence.is_callee(leg) for leg in talking):
-                evidence.told_answered = True
-                return [Transition(Step.ANSWERED, self._describe(evidence))]
-        if evidence.may_ring and evidence.rings:
-            evidence.told_ringing = True
-            return [Transition(Step.RINGING, self._describe(evidence))]
-        return []
+        caller = evidence.caller()
+        step = told.next_step(evidence, caller)
+        news = list(told.of_phones(evidence, caller, step))
+        groups = list(told.of_groups(evidence, step))
+        if step is None and not news and not groups:
+            return []
+        described = self._describe(call)
+        for number, about in news:
+            told.phones[number] = about
+            self._heard.append(Heard("extension", number, about, described))
+        for group in evidence.groups if step is not None else groups:
+            about = step or Step.RINGING
+            told.groups[group] = about
+            self._heard.append(Heard("group", group, about, described))
+        return [Transition(step, described)] if step is not None else []
 
-    def _close(self, evidence: Evidence, now: datetime) -> list[Transition]:
+    def _close(
+        self, call: _OpenCall, now: datetime, *, late: bool = False
+    ) -> list[Transition]:
         """End a call and remember that it was told, if it ever was one."""
+        evidence, told = call.evidence, call.told
         call_id = evidence.call_id
         del self._open[call_id]
         self._closing.pop(call_id, None)
@@ -369,12 +421,10 @@ class CallTracker:
             return []
         self._finished[call_id] = now
         self.observed.update(observations(evidence))
-        call = self._describe(evidence, evidence.ended_at or now)
-        return [Transition(step_of(call), call)]
-
-
-def step_of(call: Call) -> Step:
-    """Return what is told of a call that is over."""
-    if call.outcome is Outcome.ANSWERED:
-        return Step.ENDED
-    return Step.FAILED if call.direction is Direction.OUTBOUND else Step.MISSED
+        described = self._describe(call, evidence.ended_at or now, late=late)
+        step = step_of(described)
+        for number, about in told.at_end(evidence, described, step):
+            self._heard.append(Heard("extension", number, about, described))
+        for group in {**told.groups, **evidence.groups, described.path or "": None}:
+            self._heard.append(Heard("group", group, step, described))
+        return [Transition(step, described)]

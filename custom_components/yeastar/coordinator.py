@@ -283,6 +283,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self.clock = PbxClock.read(
             device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
         )
+        self.switchboard.calls.drift = self.clock.drift
         self._register_pbx(device)
         await self._look_at_own_address()
         return device

@@ -119,7 +119,7 @@ class CallEvent(CallEntity):
 
     _key = _attr_translation_key = "call"
 
-    _attr_event_types = list(Step)
+    _attr_event_types = [step for step in Step if step is not Step.ANSWERED_ELSEWHERE]
 
     @override
     @callback
@@ -136,6 +136,8 @@ class PbxCallEvent(CallEvent, PbxEntity):
 @numerous
 class ExtensionCallEvent(CallEvent, ExtensionEntity):
     """The calls of an extension."""
+
+    _attr_event_types = list(Step)
 
 
 class QueueCallEvent(CallEvent, QueueEntity):

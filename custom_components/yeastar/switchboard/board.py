@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN, EVENT_CALL, EVENT_REPORT
 from ..delivery.watch import DeliveryWatch
-from ..pbx.calls import TERMINAL, Call, CallTracker, Direction, Outcome, Transition
+from ..pbx.calls import TERMINAL, Call, CallTracker, Outcome, Transition
 from ..pbx.calls.data import as_dict
 from ..pbx.calls.record import CallRecord
 from ..pbx.inventory import Extension, Queue, Trunk
@@ -124,6 +123,10 @@ class Switchboard:
         """Tell what happened to calls, and plan when to look at them again."""
         for transition in transitions:
             self._tell(transition)
+        for heard in self.calls.heard():
+            key = extension_key if heard.kind == "extension" else queue_key
+            news = Transition(heard.step, self.shown(heard.call))
+            self.called.tell(key(heard.who), news)
         if transitions or self.calls.active_count != self._shown_calls:
             self._shown_calls = self.calls.active_count
             self.changed.tell(PBX)
@@ -138,10 +141,10 @@ class Switchboard:
         return (self._mask.number(number) if self._mask is not None else None) or number
 
     @callback
-    def tell_found(self, call: Call, records: Iterable[CallRecord]) -> None:
+    def tell_found(self, call_id: str, records: Iterable[CallRecord]) -> None:
         """Tell the end of a call that the PBX's call log has and nobody reported."""
         now = dt_util.utcnow()
-        self.handle([self.calls.found_over(call, records, now)], now)
+        self.handle(self.calls.found(call_id, records, now), now)
 
     @callback
     def end_forgotten(self) -> None:
@@ -150,18 +153,9 @@ class Switchboard:
         A power cut may take PBX and Home Assistant down together: then the call is
         not running any more, and has no record.
         """
-        now = dt_util.utcnow()
-        for call, answered in list(self.history.begun.values()):
-            if call.call_id in self.calls:
-                continue
-            if answered:
-                outcome = Outcome.ANSWERED
-            elif call.direction is Direction.OUTBOUND:
-                outcome = Outcome.FAILED
-            else:
-                outcome = Outcome.MISSED
-            call = replace(call, outcome=outcome, ended_at=now)
-            self.handle([self.calls.found_over(call, (), now)], now)
+        for call_id in list(self.history.begun):
+            if call_id not in self.calls:
+                self.tell_found(call_id, ())
 
     @property
     def last_call(self) -> Call | None:
@@ -330,10 +324,6 @@ class Switchboard:
             EVENT_CALL, {**self._origin, "type": transition.step, **as_dict(call)}
         )
         self.called.tell(PBX, transition)
-        for number in call.extensions:
-            self.called.tell(extension_key(number), transition)
-        if call.path is not None:
-            self.called.tell(queue_key(call.path), transition)
 
     @callback
     def _plan_expiry(self, now: datetime) -> None:

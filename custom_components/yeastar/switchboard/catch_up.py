@@ -145,11 +145,13 @@ class CatchUp:
             )
         except MalformedReportError as error:
             _LOGGER.debug("Asking about a call brought something odd: %s", error)
+            board.calls.cannot_tell(call_id, dt_util.utcnow())
             return False
         except TokenRejectedError:
             raise
         except RefusedError as error:
             _LOGGER.debug("Asking about a call was declined: %s", error)
+            board.calls.cannot_tell(call_id, dt_util.utcnow())
             return False
         now = dt_util.utcnow()
         if members is not None:
@@ -222,5 +224,5 @@ class CatchUp:
                     adopt(board, [running[call.call_id]])
                     continue
             if call.call_id not in told:
-                board.tell_found(call, its_records)
+                board.tell_found(call.call_id, its_records)
         return just_ended

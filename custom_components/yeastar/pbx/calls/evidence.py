@@ -250,8 +250,12 @@ class Evidence:
         """
         if not self.records or not (self.hung_up or self._caller_left):
             return False
+        if self.unknown and self.records[-1].heard_at < self.heard_at:
+            # The record is older than the PBX's word that the call is over.
+            return False
         judged = self.judged(plan)
-        if not (self._is_whole(judged) or judged.cover(self._talked, self.path)):
+        legs = self.legs.values()
+        if not (self._is_whole(judged) or judged.cover(legs, self.path)):
             return False
         return any(
             judged.roles[id(record)] in (Role.WHOLE, Role.PART, Role.MACHINE)

@@ -98,7 +98,8 @@ def _span(
         if heard is not None and abs(heard - by_record) <= _ALIKE:
             by_record = heard
         return by_record, ended, True
-    if abs(span[0] - heard) <= _SAME_START and span[1] <= ended:
+    seen = evidence.hung_up_at is not None and not evidence.unknown
+    if not seen and abs(span[0] - heard) <= _SAME_START and span[1] <= ended:
         # The end was heard of late.
         return heard, heard + length, True
     # The records are about a part of it.

@@ -77,7 +77,7 @@ class _OpenCall:
         if self.doubt_at is not None:
             return self.doubt_at + SETTLE
         last = max(self.evidence.heard_at, self.asked_at or self.evidence.heard_at)
-        return last + SILENT * 2 ** min(self.pauses, _LONGEST_PAUSE)
+        return last + SILENT * (1 << min(self.pauses, _LONGEST_PAUSE))
 
 
 class CallTracker:

@@ -53,6 +53,7 @@ from .pbx.calls.parties import (
 from .pbx.calls.search import CallSearch, find_calls
 from .pbx.commands import AgentOperation
 from .pbx.errors import RefusedError
+from .pbx.numbers import plain
 
 DEFAULT_SPAN: Final = timedelta(days=1)
 # Two requests for each day.
@@ -340,6 +341,20 @@ async def _set_queue_agent(order: Order) -> ServiceResponse:
     return None
 
 
+def _number_sought(order: Order) -> str | None:
+    """Return a number to look for, which may be written in any way.
+
+    Raises:
+        ServiceValidationError: it is no number.
+    """
+    typed: str | None = order.get(ATTR_NUMBER)
+    if not typed:
+        return None
+    if not (number := plain(typed)):
+        raise invalid("number_invalid")
+    return number
+
+
 @_action(
     "get_calls",
     {
@@ -370,7 +385,7 @@ async def _get_calls(order: Order) -> ServiceResponse:
     search = CallSearch(
         start=start,
         end=end,
-        number=order.number() if order.get(ATTR_NUMBER) else None,
+        number=_number_sought(order),
         extension=order.extension() if order.get(ATTR_EXTENSION) else None,
         direction=order.get(ATTR_DIRECTION),
         outcome=order.get(ATTR_OUTCOME),

@@ -375,6 +375,10 @@ async def past(pbx: Simulator, loaded: MockConfigEntry, wait: Wait) -> list[str]
     [
         ({}, [2, 1, 0]),
         ({"number": "+49 30 1234567"}, [0]),
+        ({"number": "tel:+49-30-1234567;phone-context=x"}, [0]),
+        ({"number": "Ada <0049301234567>"}, [0]),
+        ({"number": "234567"}, []),
+        ({"number": "1002"}, [2]),
         ({"number": "5551000"}, [1, 0]),
         ({"extension": "1001"}, [1, 0]),
         ({"extension": "1002"}, [2]),
@@ -478,6 +482,7 @@ LONG = "x" * 2001
             {"start": "2026-03-02 10:00:00", "end": "2026-03-02 09:00:00"},
             "start_after_end",
         ),
+        ("get_calls", {"number": "anybody"}, "number_invalid"),
         (
             "get_calls",
             {"start": "2026-01-01 00:00:00", "end": "2026-03-01 00:00:00"},

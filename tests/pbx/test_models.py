@@ -19,6 +19,8 @@ from tests.pbx.answering import answering
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
+# What may stand where a list belongs.
+NO_LISTS = [None, "", "x", 7, {}, [None, 1, "x", {}, []]]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,6 @@ async def test_an_idle_extension_has_no_calls_in_any_form(
         queries.trunks,
         queries.queue_names,
         queries.unread_voicemails,
-        queries.contacts,
         queries.ivr_numbers,
         queries.calls_of_extensions,
         queries.calls_on_trunks,
@@ -201,12 +202,17 @@ async def test_an_idle_extension_has_no_calls_in_any_form(
         lambda client: queries.do_not_disturb(client, ["1000"]),
     ],
 )
-@pytest.mark.parametrize("value", [None, "", "x", 7, {}, [None, 1, "x", {}, []]])
+@pytest.mark.parametrize("value", NO_LISTS)
 async def test_lists_that_are_none_are_empty(read: Any, value: object) -> None:
     keys = ("extlist", "trunklist", "queues", "voicemails", "companycontacts", "ivr")
     answer = dict.fromkeys((*keys, "calls", "calllist"), value)
     found = await read(answering(answer))
     assert [item for item in found if item] == []
+
+
+@pytest.mark.parametrize("value", NO_LISTS)
+async def test_a_list_of_contacts_that_is_none_is_empty(value: object) -> None:
+    assert len(await queries.contacts(answering({"companycontacts": value}))) == 0
 
 
 @pytest.fixture
@@ -226,6 +232,8 @@ async def directory() -> Directory:
                     {"company": "Bakery", "businessnum": "030 7654321"},
                     {"firstname": "Bob", "company": "Ltd", "homenum": "12"},
                     {"firstname": "", "mobile": "0301111111"},
+                    {"firstname": "Kari", "businessnum": "22 33 44 55"},
+                    {"firstname": "Ola", "mobile": "tel:+47-91-23-45-67"},
                 ]
             }
         )
@@ -244,11 +252,18 @@ async def directory() -> Directory:
         ("+49307654321", "Bakery"),
         ("12", None),
         ("0301111111", None),
+        ("+4722334455", "Kari"),
+        ("004722334455", "Kari"),
+        ("Kari N.<4722334455>", "Kari"),
+        ("91234567", "Ola"),
+        # The last nine digits are Ada's.
+        ("0711 1234567", None),
+        ("06171 1234567", None),
         ("", None),
         ("anonymous", None),
     ],
 )
-def test_names_are_found_by_the_end_of_a_number(
+def test_names_are_found_however_a_number_is_written(
     directory: Directory, number: str, name: str | None
 ) -> None:
     assert directory.name_of(number) == name

@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Contract: numbers outside are told apart by their last digits, because the
-# same number comes with and without country code and leading zeros.
-MATCH_DIGITS = 9
-# Fewer digits than this are an internal number, which must match as a whole.
-FEWEST_MATCHED = 6
+from .numbers import NumberBook
 
 
 class ExtensionStatus(StrEnum):
@@ -125,12 +121,6 @@ def trunk_status(word: str) -> TrunkStatus | None:
     return _TRUNK_STATUS.get(word.lower())
 
 
-def number_end(number: str) -> str:
-    """Return what two spellings of one number have in common, "" if too little."""
-    digits = "".join(character for character in number if character.isdigit())
-    return digits[-MATCH_DIGITS:] if len(digits) >= FEWEST_MATCHED else ""
-
-
 class Directory:
     """Who is behind a number: extensions, queues and IVRs, company contacts."""
 
@@ -139,7 +129,7 @@ class Directory:
         self.extensions: dict[str, Extension] = {}
         self.queues: dict[str, Queue] = {}
         self.ivrs: set[str] = set()
-        self.contacts: dict[str, str] = {}
+        self.contacts: NumberBook[str] = NumberBook()
 
     def is_extension(self, number: str) -> bool:
         """Tell whether this is an extension."""
@@ -157,5 +147,4 @@ class Directory:
         """Return the name of an extension or a contact with this number."""
         if extension := self.extensions.get(number):
             return extension.name or None
-        end = number_end(number)
-        return self.contacts.get(end) if end else None
+        return self.contacts.find(number)

@@ -13,15 +13,9 @@ from typing import Any
 
 from .client import YeastarClient
 from .errors import NotYeastarError, RefusedError, TokenRejectedError
-from .inventory import (
-    Extension,
-    Queue,
-    Trunk,
-    extension_status,
-    number_end,
-    trunk_status,
-)
+from .inventory import Extension, Queue, Trunk, extension_status, trunk_status
 from .models import Device, records, text
+from .numbers import FEWEST_DIGITS, NumberBook, plain
 from .reports import MalformedReportError, clean, members_of
 from .sounds import is_file_name
 from .voicemail import Message
@@ -161,20 +155,22 @@ async def ivr_numbers(client: YeastarClient) -> set[str]:
     return {text(item.get("number")) for item in records(answer.get("ivr"))} - {""}
 
 
-async def contacts(client: YeastarClient) -> dict[str, str]:
-    """Return the names of the company's contacts by the ends of their numbers.
+async def contacts(client: YeastarClient) -> NumberBook[str]:
+    """Return the names of the company's contacts by their numbers.
 
-    Source: companycontacts/query (protocol 6.2). See `inventory.number_end`.
+    Source: companycontacts/query (protocol 6.2). Numbers as short as extensions are
+    left out: what has one of those is somebody inside.
     """
     answer = await client.request("companycontacts/query", {"id": ALL})
-    found: dict[str, str] = {}
+    found: NumberBook[str] = NumberBook()
     for item in records(answer.get("companycontacts")):
         person = f"{text(item.get('firstname'))} {text(item.get('lastname'))}".strip()
         company = text(item.get("company"))
         name = f"{person} ({company})" if person and company else person or company
         for key in _CONTACT_NUMBERS if name else ():
-            if end := number_end(text(item.get(key))):
-                found.setdefault(end, name)
+            number = text(item.get(key))
+            if len(plain(number).removeprefix("+")) >= FEWEST_DIGITS:
+                found.add(number, name)
     return found
 
 

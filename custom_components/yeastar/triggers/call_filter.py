@@ -1,6 +1,6 @@
 """Which calls a trigger is for: the options that a user sets, put to a call."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 import re
@@ -9,7 +9,14 @@ from typing import Any, Final
 from homeassistant.const import CONF_PATH
 
 from ..pbx.calls import Direction
-from ..pbx.inventory import number_end
+from ..pbx.numbers import (
+    FEWEST_DIGITS,
+    FullNumber,
+    NumberBook,
+    full_number,
+    plain,
+    read_number,
+)
 from ..switchboard.listeners import PBX, Key, extension_key, queue_key
 
 CONF_DID_NUMBER: Final = "did_number"
@@ -30,43 +37,83 @@ class Role(StrEnum):
     ANSWERED = "answered"
 
 
-# What people put into a number to read it more easily.
-_DECORATION = re.compile(r"[\s\-/().]")
 _WILDCARDS: Final = {"*": ".*", "?": "."}
+# Besides digits, what a number or pattern may have.
+_SIGNS: Final = "*?#"
 
 
 class NumberPatterns:
     """Numbers that a user typed, `*` standing for any digits and `?` for one.
 
-    A number without these is recognised with and without its country code, as
-    the same number comes in both forms.
+    A number without these is recognized in whatever way it is written, with and
+    without its country code (`pbx.numbers`). So is one with them if it has as many
+    digits as that takes; with fewer, such as `030*`, it means what is written there.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
         """Prepare the patterns; none at all match every number, even a missing one."""
-        self._ends: set[str] = set()
-        self._patterns: list[re.Pattern[str]] = []
+        self._numbers: NumberBook[bool] = NumberBook()
+        self._patterns: list[_Pattern] = []
         for typed in patterns:
-            if not (pattern := _DECORATION.sub("", typed)):
-                continue
-            if not _WILDCARDS.keys() & set(pattern) and (end := number_end(pattern)):
-                self._ends.add(end)
-            self._patterns.append(
-                re.compile(
-                    "".join(
-                        _WILDCARDS.get(sign) or re.escape(sign) for sign in pattern
-                    ),
-                    re.IGNORECASE,
-                )
-            )
+            pattern = plain(typed, _SIGNS)
+            if pattern and not _WILDCARDS.keys() & set(pattern):
+                self._numbers.add(typed, True)
+            elif pattern or any(map(str.isalnum, typed)):
+                self._patterns.append(_Pattern(pattern or typed.strip()))
 
     def match(self, *numbers: str | None) -> bool:
-        """Tell whether one of the numbers is meant."""
-        return not self._patterns or any(
-            number_end(number) in self._ends
-            or any(pattern.fullmatch(number) for pattern in self._patterns)
-            for number in (_DECORATION.sub("", number) for number in numbers if number)
+        """Return True if one of the numbers is meant."""
+        if not self._numbers and not self._patterns:
+            return True
+        return any(
+            self._numbers.find(number)
+            or any(one.match(number) for one in self._patterns)
+            for number in numbers
+            if number
         )
+
+
+class _Pattern:
+    """A word, or a number with wildcards."""
+
+    def __init__(self, pattern: str) -> None:
+        """Prepare a pattern; as far as it is a number, it comes without decoration."""
+        full = full_number(pattern)
+        fixed = full.rest if full is not None else pattern
+        self._as_typed = _expression([pattern])
+        self._whole = _expression([_whole(pattern, full)])
+        self._tells_enough = sum(map(str.isdecimal, fixed)) >= FEWEST_DIGITS
+        self._at_home = _expression(full.at_home() if full is not None else ())
+
+    def match(self, text: str) -> bool:
+        """Return True if a number or word is like this."""
+        number = plain(text) or text.strip()
+        if self._as_typed(number) or self._whole(_whole(number, full_number(number))):
+            return True
+        if not self._tells_enough or (reading := read_number(text)) is None:
+            return False
+        return bool(reading.national and self._at_home(reading.national)) or any(
+            self._whole(f"+{full.digits}") or any(map(self._as_typed, full.at_home()))
+            for full in reading.full
+        )
+
+
+def _whole(number: str, full: FullNumber | None) -> str:
+    """Return a number or pattern with `+` in front if it is a full number."""
+    if full is not None:
+        return f"+{full.digits}"
+    return f"+{number[2:]}" if number.startswith("00") else number
+
+
+def _expression(patterns: Iterable[str]) -> Callable[[str], object]:
+    """Return what tells whether a text is like one of the patterns."""
+    return re.compile(
+        "|".join(
+            "".join(_WILDCARDS.get(sign) or re.escape(sign) for sign in pattern)
+            for pattern in patterns
+        ),
+        re.IGNORECASE,
+    ).fullmatch
 
 
 class CallFilter:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ..client import YeastarClient
 from ..clock import PbxClock
-from ..inventory import number_end
+from ..numbers import same_number
 from .description import Call, Direction, Outcome
 from .log import calls_of, read_call_log
 from .record import CallRecord
@@ -38,11 +38,10 @@ class CallSearch:
     def _has_number(self, call: Call) -> bool:
         """Tell whether the number takes part, however it is written."""
         assert self.number is not None
-        end = number_end(self.number)
-        for number in (call.caller_number, call.called_number, call.did_number):
-            if number == self.number or (end and number and number_end(number) == end):
-                return True
-        return False
+        return any(
+            number is not None and same_number(number, self.number)
+            for number in (call.caller_number, call.called_number, call.did_number)
+        )
 
 
 async def find_calls(

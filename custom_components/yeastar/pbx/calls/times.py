@@ -115,7 +115,10 @@ def _answer(
     has: what the PBX calls talk may have been its own voice at first.
     """
     seen = taken = evidence.answered_at
-    if judged.talk and (seen is None or judged.says_talk):
+    if (judged.talk and (seen is None or judged.says_talk)) or (
+        # Taken and hung up within the same second.
+        seen is None and judged.answer is not None
+    ):
         taken = ended - timedelta(seconds=judged.since_answer)
         if seen is not None and taken > seen:
             taken = seen

@@ -43,6 +43,7 @@ from .switchboard.catch_up import LOOK_AGAIN_IN, CatchUp
 from .switchboard.history import CallHistory
 from .switchboard.listeners import PBX
 from .switchboard.poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
+from .switchboard.questions import Questions
 from .switchboard.readers import read
 
 _LOGGER = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self.catch_up = CatchUp(
             self.client,
             self.switchboard,
+            Questions(self.client, self.switchboard),
             lambda: self.clock,
             self.plan,
             enabled=entry.options.get(CONF_CATCH_UP, True),
@@ -238,13 +240,14 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             elif poll is Poll.CALL_LOG:
                 await self.catch_up.read_log()
                 continue
+            elif poll is Poll.SILENT_CALLS:
+                await self.catch_up.ask()
             else:
                 await read(poll, self.client, self.switchboard)
             self.plan.done(poll, time.monotonic())
         if not first:
             # At set-up this has to wait until the platforms are there.
             await self.switchboard.devices.follow()
-        await self.catch_up.end_silent_calls()
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
             await self._mend_delivery()
         return device

@@ -7,6 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.yeastar.pbx import inventory, queries
+from custom_components.yeastar.pbx.calls.running import (
+    calls_of_extensions,
+    calls_on_trunks,
+)
 from custom_components.yeastar.pbx.inventory import (
     Directory,
     Extension,
@@ -174,17 +178,17 @@ async def test_unread_voicemails_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "calls"),
     [
-        {"calllist": [{"number": "1000"}]},
-        {"calllist": [{"number": "1000", "numbercalls": []}]},
-        {},
+        ({"calllist": [{"number": "1000"}]}, []),
+        ({"calllist": [{"number": "1000", "numbercalls": []}]}, []),
+        ({}, None),
     ],
 )
-async def test_an_idle_extension_has_no_calls_in_any_form(
-    answer: dict[str, Any],
+async def test_an_idle_extension_has_no_calls_if_there_is_a_list(
+    answer: dict[str, Any], calls: list[Any] | None
 ) -> None:
-    assert await queries.calls_of_extensions(answering(answer)) == []
+    assert await calls_of_extensions(answering(answer)) == calls
 
 
 @pytest.mark.parametrize(
@@ -195,8 +199,7 @@ async def test_an_idle_extension_has_no_calls_in_any_form(
         queries.queue_names,
         queries.unread_voicemails,
         queries.ivr_numbers,
-        queries.calls_of_extensions,
-        queries.calls_on_trunks,
+        calls_on_trunks,
         queries.messages,
         lambda client: queries.queues(client, {}),
         lambda client: queries.do_not_disturb(client, ["1000"]),

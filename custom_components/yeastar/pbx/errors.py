@@ -74,8 +74,8 @@ class ApiTooOldError(PbxError):
     reason = "api_too_old"
 
 
-class RefusedError(PbxError):
-    """The PBX understood the request and declined it.
+class DeclinedError(PbxError):
+    """The PBX understood and declined: a request, a login or the session.
 
     Attributes:
         errno: the PBX's number for the reason.
@@ -89,19 +89,23 @@ class RefusedError(PbxError):
         super().__init__(f"{self.refusal.replace('_', ' ')} (errno {errno})")
 
 
-class InvalidAuthError(RefusedError):
+class RefusedError(DeclinedError):
+    """The PBX declined a request, and would one like it; the session goes on."""
+
+
+class InvalidAuthError(DeclinedError):
     """Wrong API user name or password (20003): must never be tried again as is."""
 
     reason = "invalid_auth"
 
 
-class LockedOutError(RefusedError):
+class LockedOutError(DeclinedError):
     """Five bad logins blocked this machine for 10 minutes (20002)."""
 
     reason = "locked_out"
 
 
-class TokenRejectedError(RefusedError):
+class TokenRejectedError(DeclinedError):
     """The session is gone (20004, 20005, 20006): log in again."""
 
     # It was opened anew and rejected again, as by a PBX that is only starting.

@@ -6,34 +6,19 @@ PbxError if it cannot be asked now. A list that is missing from an answer is an 
 one, because the PBX leaves empty ones out.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-import logging
-from typing import Any
+from collections.abc import Iterable
 
 from .client import YeastarClient
-from .errors import NotYeastarError, RefusedError, TokenRejectedError
+from .errors import NotYeastarError, RefusedError
 from .inventory import Extension, Queue, Trunk, extension_status, trunk_status
 from .models import Device, records, text
 from .numbers import FEWEST_DIGITS, NumberBook, plain
-from .reports import MalformedReportError, clean, members_of
 from .sounds import is_file_name
 from .voicemail import Message
 
-_LOGGER = logging.getLogger(__name__)
-
 # What the PBX takes for "of all of them".
 ALL = "all"
-# api_error_code.html: the PBX has no call like the one that was asked about. How it
-# says that it has none at all is not documented for `call/query` (protocol 6.6).
-_NO_SUCH_CALL = "call_unknown"
-# Calls that an extension has part in, and those on trunks; there are no others.
-_ALL_CALLS = (
-    ("extension/query_call", {"number": ALL}),
-    ("call/query", {"type": "inbound"}),
-    ("call/query", {"type": "outbound"}),
-)
-# The same for boxes: there is no such one, or nothing is in it.
+# api_error_code.html: there is no such box, or nothing is in it.
 _NO_SUCH_BOX = ("extension_unknown", "voicemail_unknown")
 # Agents that could take a call; Asterisk's "not in use" (protocol 6.5).
 _AGENT_IS_FREE = "1"
@@ -48,19 +33,6 @@ _CONTACT_NUMBERS = (
     "homefax",
     "othernum",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RunningCall:
-    """A call that is going on.
-
-    Attributes:
-        call_id: the PBX's id for it.
-        members: who takes part, as reports have them; None if that makes no sense.
-    """
-
-    call_id: str
-    members: list[dict[str, Any]] | None
 
 
 async def device(client: YeastarClient) -> Device:
@@ -234,119 +206,3 @@ async def messages(client: YeastarClient, number: str = ALL) -> list[Message]:
         if is_file_name(file := text(item.get("voicemailfile")))
         for length in (text(item.get("voicemaillength")),)
     ]
-
-
-async def calls_of_extensions(
-    client: YeastarClient, *numbers: str
-) -> list[RunningCall]:
-    """Return the calls that extensions have part in now, of all if none is named.
-
-    Source: extension/query_call (protocol 6.3), since firmware of 2020-11-09.
-    """
-    asked = {"number": ",".join(numbers) or ALL}
-    return list(_calls_in(await client.request("extension/query_call", asked)))
-
-
-async def calls_on_trunks(client: YeastarClient) -> list[RunningCall]:
-    """Return the calls on trunks: with extensions, in IVRs and in queues.
-
-    Source: call/query, which lists no internal calls (protocol 6.6).
-    """
-    found: list[RunningCall] = []
-    for direction in ("inbound", "outbound"):
-        found += _calls_in(await client.request("call/query", {"type": direction}))
-    return found
-
-
-async def running_calls(client: YeastarClient) -> dict[str, RunningCall] | None:
-    """Return all calls that are going on by their ids.
-
-    Returns:
-        None if the PBX declines to list them: then nothing is known, neither that a
-        call goes on nor that it has ended.
-    """
-    found: dict[str, RunningCall] = {}
-    for endpoint, parameters in _ALL_CALLS:
-        try:
-            answer = await client.request(endpoint, parameters)
-        except TokenRejectedError:
-            raise
-        except RefusedError as error:
-            if error.refusal != _NO_SUCH_CALL:
-                _LOGGER.debug("Listing the running calls was declined: %s", error)
-                return None
-            continue
-        for call in _calls_in(answer):
-            found.setdefault(call.call_id, call)
-    return found
-
-
-async def members_of_call(
-    client: YeastarClient, call_id: str, numbers: Iterable[str]
-) -> list[dict[str, Any]] | None:
-    """Return who takes part in a call, None if the PBX no longer knows it.
-
-    `call/query` lists no internal calls, and whether it knows one by its id is not
-    said (protocol 6.6): what it does not know is looked for at its extensions.
-
-    Args:
-        client: to ask with.
-        call_id: the PBX's id for the call.
-        numbers: of the extensions that have had part in it.
-
-    Raises:
-        MalformedReportError: the answer makes no sense.
-        PbxError: the PBX cannot be asked, or declines to answer.
-    """
-    try:
-        answer = await client.request("call/query", {"callid": call_id})
-    except RefusedError as error:
-        if error.refusal != _NO_SUCH_CALL:
-            raise
-    else:
-        if (found := _find(_calls_in(answer), call_id)) is not None:
-            return found
-    if not (asked := tuple(numbers)):
-        return None
-    try:
-        calls = await calls_of_extensions(client, *asked)
-    except TokenRejectedError:
-        raise
-    except RefusedError:
-        # Older firmware (protocol 7.3): the first answer has to do.
-        return None
-    return _find(calls, call_id)
-
-
-def _find(calls: Iterable[RunningCall], call_id: str) -> list[dict[str, Any]] | None:
-    """Return the members of one of these calls, None if it is not among them.
-
-    Raises:
-        MalformedReportError: it is, and its members make no sense.
-    """
-    for call in calls:
-        if call.call_id == call_id:
-            if call.members is None:
-                raise MalformedReportError("the members of a call make no sense")
-            return call.members
-    return None
-
-
-def _calls_in(answer: dict[str, Any]) -> Iterator[RunningCall]:
-    """Yield the calls in an answer to `call/query` or `extension/query_call`.
-
-    An idle extension may be missing, or have no calls, or there is no list at all
-    (protocol 6.3, 6.6).
-    """
-    found = records(answer.get("calls"))
-    for extension in records(answer.get("calllist")):
-        found += records(extension.get("numbercalls"))
-    for call in clean(found):
-        if not (call_id := text(call.get("callid"))):
-            continue
-        try:
-            members = members_of(call.get("members"))
-        except MalformedReportError as error:
-            _LOGGER.debug("A running call makes no sense: %s", error)
-            members = None
-        yield RunningCall(call_id, members)

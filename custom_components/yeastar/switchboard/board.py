@@ -112,6 +112,10 @@ class Switchboard:
             if report.type == "invite":
                 self.picture.note_invitation(report.payload.get("call_id"), members)
             self.handle(self.calls.take(report, now), now)
+            if report.type == "new_cdr" and (
+                doubt := self.calls.doubt(payload.get("call_id"))
+            ):
+                self._want(Poll.SILENT_CALLS, (doubt - now).total_seconds())
             if report.type == "call_status":
                 for key in self.picture.take_hold(members):
                     self.changed.tell(key)
@@ -145,17 +149,6 @@ class Switchboard:
         """Tell the end of a call that the PBX's call log has and nobody reported."""
         now = dt_util.utcnow()
         self.handle(self.calls.found(call_id, records, now), now)
-
-    @callback
-    def end_forgotten(self) -> None:
-        """Tell the end of calls that were told before a restart and are nowhere now.
-
-        A power cut may take PBX and Home Assistant down together: then the call is
-        not running any more, and has no record.
-        """
-        for call_id in list(self.history.begun):
-            if call_id not in self.calls:
-                self.tell_found(call_id, ())
 
     @property
     def last_call(self) -> Call | None:

@@ -11,15 +11,18 @@ from typing import Final
 from homeassistant.util import dt as dt_util
 
 from ..delivery.watch import Delivery
-from ..pbx import queries
+from ..pbx.calls import Call
 from ..pbx.calls.log import by_call, call_of, read_call_log
 from ..pbx.calls.record import CallRecord
+from ..pbx.calls.running import Fate, RunningCalls
 from ..pbx.client import YeastarClient
 from ..pbx.clock import PbxClock, began_by_id
-from ..pbx.errors import InvalidAuthError, PbxError, RefusedError, TokenRejectedError
+from ..pbx.errors import InvalidAuthError, PbxError
 from ..pbx.reports import MalformedReportError
 from .board import Switchboard
+from .history import FURTHEST
 from .poll_plan import MINUTE, Poll, PollPlan
+from .questions import Questions
 from .readers import adopt
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,15 +31,15 @@ _LOGGER = logging.getLogger(__name__)
 # because no reports arrive; when a call had ended only just.
 _TRY_AGAIN_IN: Final = 5 * MINUTE
 LOOK_AGAIN_IN: Final = 30.0
-# A call lasts longer than the two minutes after which it is asked about; with
-# many of them, the others wait for the next tick.
-_MOST_CALLS_ASKED: Final = 3
 # A call that ended just now is told by its reports, which may be on their way.
 _JUST_NOW: Final = timedelta(seconds=20)
 # The PBX's clock may be changed, and its zone be another than it seems.
 _UNCERTAIN: Final = timedelta(hours=1)
 # Ids begin with a time if that of the last call seen to begin did, about.
 _PROVEN: Final = timedelta(minutes=2)
+# A call that was told before a restart and of which the PBX cannot tell whether it
+# runs is over after this long.
+_LONGEST_CALL: Final = timedelta(days=1)
 # How many calls are told in one go, before Home Assistant may do something else.
 _AT_ONCE: Final = 20
 
@@ -53,6 +56,7 @@ class CatchUp:
         self,
         client: YeastarClient,
         board: Switchboard,
+        questions: Questions,
         clock: Callable[[], PbxClock],
         plan: PollPlan,
         *,
@@ -63,12 +67,14 @@ class CatchUp:
         Args:
             client: to read with; two requests for each day of a gap.
             board: tells the calls, and knows which ones are told.
+            questions: asks which of them go on.
             clock: returns the PBX's clock.
             plan: is told when the log was read, and when to read it again.
             enabled: whether calls of a gap are to be told; the owner may not want it.
         """
         self._client = client
         self._board = board
+        self._questions = questions
         self._clock = clock
         self._plan = plan
         self._enabled = enabled
@@ -98,6 +104,8 @@ class CatchUp:
                 just_ended = await self._tell_log(now, over)
                 if just_ended:
                     again = LOOK_AGAIN_IN
+                else:
+                    await self._end_forgotten(now)
                 self.log_reads += 1
                 self.log_problem = None
             except InvalidAuthError:
@@ -106,8 +114,6 @@ class CatchUp:
                 _LOGGER.debug("The call log could not be read: %s", error)
                 self.log_problem = f"{type(error).__name__}: {error}"
                 again = _TRY_AGAIN_IN
-        if again is None:
-            self._board.end_forgotten()
         if self._board.delivery.state is Delivery.FAILING:
             again = _TRY_AGAIN_IN
         self._plan.done(Poll.CALL_LOG, time.monotonic())
@@ -115,7 +121,7 @@ class CatchUp:
             self._plan.hasten(Poll.CALL_LOG, time.monotonic(), again)
         return just_ended
 
-    async def end_silent_calls(self) -> None:
+    async def ask(self) -> None:
         """Ask about calls that were silent for long, and end those that are over.
 
         How one ended is in the log, if it is there.
@@ -123,43 +129,60 @@ class CatchUp:
         Raises:
             PbxError: the PBX cannot be asked now.
         """
-        board = self._board
-        silent = board.calls.silent(dt_util.utcnow())[:_MOST_CALLS_ASKED]
-        gone = [call_id for call_id in silent if await self._is_over(call_id)]
+        gone = await self._questions.ask()
         if not gone:
             return
         just_ended = await self.read_log(over=gone) if self._enabled else set()
         now = dt_util.utcnow()
+        board = self._board
         for call_id in gone:
             # In half a minute the reports of the others will have told how they
             # ended, or the log.
             if call_id not in just_ended:
                 board.handle(board.calls.gone(call_id, now), now)
 
-    async def _is_over(self, call_id: str) -> bool:
-        """Ask whether a call still runs; return True if the PBX no longer knows it."""
+    async def _end_forgotten(self, now: datetime) -> None:
+        """Tell the end of calls that were told before a restart and are nowhere now.
+
+        A power cut may take PBX and Home Assistant down together: then the call is
+        not running any more, and has no record.
+        """
         board = self._board
-        try:
-            members = await queries.members_of_call(
-                self._client, call_id, board.calls.extensions_in(call_id)
-            )
-        except MalformedReportError as error:
-            _LOGGER.debug("Asking about a call brought something odd: %s", error)
-            board.calls.cannot_tell(call_id, dt_util.utcnow())
-            return False
-        except TokenRejectedError:
-            raise
-        except RefusedError as error:
-            _LOGGER.debug("Asking about a call was declined: %s", error)
-            board.calls.cannot_tell(call_id, dt_util.utcnow())
-            return False
-        now = dt_util.utcnow()
-        if members is not None:
-            board.handle(board.calls.confirm(call_id, members, now), now)
-            return False
-        # No report told that anybody hung up.
-        board.delivery.missed(now)
-        return True
+        forgotten = self._forgotten
+        if not forgotten:
+            return
+        running = await self._questions.running()
+        adopt(board, running.calls.values())
+        for call in forgotten:
+            answer = running.answer(call.call_id, on_trunk=call.trunk is not None)
+            long_ago = call.started_at is None or now - call.started_at > _LONGEST_CALL
+            if call.call_id not in board.calls and (
+                answer.fate is Fate.OVER or (answer.fate is Fate.UNKNOWN and long_ago)
+            ):
+                board.tell_found(call.call_id, ())
+
+    @property
+    def _forgotten(self) -> list[Call]:
+        """Return the calls that were told before a restart and not heard of since."""
+        board = self._board
+        return [
+            call
+            for call_id, (call, _) in board.history.begun.items()
+            if call_id not in board.calls
+        ]
+
+    def _look_back_to(self, now: datetime) -> datetime:
+        """Return from when on the log is read: it is asked for calls by their start.
+
+        A call of many hours may have ended while nobody listened.
+        """
+        board = self._board
+        starts = [board.history.told.look_back_to(now)]
+        for call_id, (call, _) in board.history.begun.items():
+            lost = call_id not in board.calls or board.calls.is_silent(call_id, now)
+            if lost and call.started_at is not None:
+                starts.append(call.started_at)
+        return max(min(starts), now - FURTHEST)
 
     async def _tell_log(self, now: datetime, over: Collection[str]) -> set[str]:
         """Tell what the log has and nobody told, a day at a time.
@@ -170,7 +193,7 @@ class CatchUp:
         history = self._board.history
         self._note_what_ids_are()
         clock = replace(self._clock(), ids_are_times=history.ids_are_times)
-        start = history.told.look_back_to(now)
+        start = self._look_back_to(now)
         just_ended: set[str] = set()
         async for until, records in read_call_log(
             self._client, clock, start, now, margin=_UNCERTAIN
@@ -199,14 +222,15 @@ class CatchUp:
         told = board.history.told
         news = by_call(one for one in records if one.call_id not in told)
         earliest = told.earliest(now)
-        running: dict[str, queries.RunningCall] | None = None
-        asked = False
+        running: RunningCalls | None = None
         just_ended: set[str] = set()
         for count, its_records in enumerate(news):
             if count % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
             call = call_of(its_records, board.directory)
-            if call is None or call.started_at is None or call.started_at < earliest:
+            if call is None or call.started_at is None:
+                continue
+            if call.started_at < earliest and call.call_id not in board.history.begun:
                 continue
             if call.ended_at is None or call.ended_at > now - _JUST_NOW:
                 just_ended.add(call.call_id)
@@ -216,12 +240,22 @@ class CatchUp:
                 if known and not board.calls.is_silent(call.call_id, now):
                     continue
                 # A part of a call that goes on has a record, too (protocol 5.3).
-                if not asked:
-                    asked, running = True, await queries.running_calls(self._client)
-                if running is None and known:
+                if running is None:
+                    running = await self._questions.running()
+                answer = running.answer(
+                    call.call_id,
+                    on_trunk=board.calls.on_trunk(call.call_id)
+                    if known
+                    else call.trunk is not None,
+                )
+                if answer.fate is Fate.RUNS:
+                    adopt(board, [running.calls[call.call_id]])
                     continue
-                if running is not None and call.call_id in running:
-                    adopt(board, [running[call.call_id]])
+                if (
+                    answer.fate is Fate.UNKNOWN
+                    and known
+                    and not board.calls.covered(call.call_id, its_records)
+                ):
                     continue
             if call.call_id not in told:
                 board.tell_found(call.call_id, its_records)

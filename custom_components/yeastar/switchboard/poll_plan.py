@@ -19,6 +19,7 @@ class Poll(StrEnum):
     VOICEMAILS = "voicemails"
     EXTENSION_SETTINGS = "extension_settings"
     CALL_LOG = "call_log"
+    SILENT_CALLS = "silent_calls"
 
 
 MINUTE: Final = 60.0
@@ -41,6 +42,8 @@ INTERVALS: Final = {
     Poll.EXTENSION_SETTINGS: 15 * MINUTE,
     # All reports of a call may get lost although most arrive.
     Poll.CALL_LOG: HOUR,
+    # There seldom is one.
+    Poll.SILENT_CALLS: MINUTE,
 }
 # Without these nothing can be shown; the others follow a moment after set-up.
 ESSENTIAL: Final[tuple[Poll, ...]] = (
@@ -72,7 +75,8 @@ class PollPlan:
     def hasten(self, poll: Poll, now: float, delay: float = 1.0) -> float:
         """Make a poll due soon; return in how many seconds."""
         soon = now + delay
-        if poll in self._read_at:
+        if poll in self._read_at and poll is not Poll.SILENT_CALLS:
+            # Those have a budget of their own, and most looks at them ask nothing.
             soon = max(soon, self._read_at[poll] + SHORTEST)
         self._due[poll] = min(self._due[poll], soon)
         return max(0.0, self._due[poll] - now)

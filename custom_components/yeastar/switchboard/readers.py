@@ -7,8 +7,9 @@ from typing import Any, Final
 from homeassistant.util import dt as dt_util
 
 from ..pbx import queries
+from ..pbx.calls.running import RunningCall, calls_of_extensions, calls_on_trunks
 from ..pbx.client import YeastarClient
-from ..pbx.errors import RefusedError, TokenRejectedError
+from ..pbx.errors import RefusedError
 from .board import Switchboard
 from .poll_plan import Poll
 
@@ -23,14 +24,12 @@ async def read(poll: Poll, client: YeastarClient, board: Switchboard) -> None:
     """
     try:
         await _READERS[poll](client, board)
-    except TokenRejectedError:
-        raise
     except RefusedError as error:
         # Old firmware, or none of these things: not a reason to be unavailable.
         _LOGGER.debug("Reading %s was declined: %s", poll, error)
 
 
-def adopt(board: Switchboard, running: Iterable[queries.RunningCall]) -> None:
+def adopt(board: Switchboard, running: Iterable[RunningCall]) -> None:
     """Follow those of the running calls that are not known yet."""
     now = dt_util.utcnow()
     for call in running:
@@ -85,12 +84,12 @@ async def _read_extension_settings(client: YeastarClient, board: Switchboard) ->
 
 async def _read_calls(client: YeastarClient, board: Switchboard) -> None:
     # Those that run already, at the start and after a gap.
-    adopt(board, await queries.calls_of_extensions(client))
+    adopt(board, await calls_of_extensions(client) or ())
 
 
 async def _read_line_calls(client: YeastarClient, board: Switchboard) -> None:
     # Those that no extension has part in are in IVRs and queues.
-    adopt(board, await queries.calls_on_trunks(client))
+    adopt(board, await calls_on_trunks(client))
 
 
 _READERS: Final[dict[Poll, Callable[[YeastarClient, Switchboard], Awaitable[Any]]]] = {

@@ -285,6 +285,12 @@ class Evidence:
         live = [leg for leg in self.legs.values() if leg.live]
         return judged.cover(live, self.path)
 
+    def covered_by(self, records: Iterable[CallRecord], plan: NumberPlan) -> bool:
+        """Return True if records are about everybody who was last known to be there."""
+        judged = Records(records, plan, inbound=self.line("inbound") is not None)
+        live = [leg for leg in self.legs.values() if leg.live]
+        return bool(live) and judged.cover(live, self.path)
+
     @property
     def never_was(self) -> bool:
         """Return True if this is nothing but a phantom CDR (protocol 5.3)."""

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .. import queries
 from ..client import YeastarClient
-from ..errors import RefusedError, TokenRejectedError
 from ..models import text
-from ..reports import MalformedReportError
+from .running import ask_about_call, calls_of_extensions
 from .tracker import CallTracker
 
 # event-CallStatus.html: these two are the caller's words.
@@ -42,13 +40,13 @@ async def parties_of_call(
     Raises:
         PbxError: the PBX cannot be asked.
     """
-    try:
-        members = await queries.members_of_call(
-            client, call_id, calls.extensions_in(call_id)
-        )
-    except MalformedReportError:
-        members = None
-    return _present(members or calls.parties(call_id))
+    answer = await ask_about_call(
+        client,
+        call_id,
+        calls.extensions_in(call_id),
+        on_trunk=calls.on_trunk(call_id),
+    )
+    return _present(answer.members or calls.parties(call_id))
 
 
 async def calls_of_extension(
@@ -64,17 +62,10 @@ async def calls_of_extension(
     Raises:
         PbxError: the PBX cannot be asked.
     """
-    found: list[list[dict[str, Any]] | None]
-    try:
-        asked = await queries.calls_of_extensions(client, extension)
-        found = [call.members for call in asked]
-    except TokenRejectedError:
-        raise
-    except RefusedError:
-        # Older firmware (protocol 7.3) cannot list them.
-        found = [None]
-    if None in found:
-        # What was reported has to do.
+    asked = await calls_of_extensions(client, extension)
+    found = [call.members for call in asked or ()]
+    if asked is None or None in found:
+        # Older firmware (protocol 7.3) cannot list them; what was reported has to do.
         found = [
             calls.parties(call.call_id)
             for call in calls.active

@@ -150,10 +150,10 @@ class CallTracker:
         return self._describe(call).extensions
 
     def on_trunk(self, call_id: str) -> bool:
-        """Return True if an open call was seen to go over a trunk."""
+        """Return True if somebody outside has part in an open call."""
         call = self._open.get(call_id)
         return call is not None and any(
-            leg.kind != "ext" for leg in call.evidence.legs.values()
+            leg.kind != "ext" and leg.live for leg in call.evidence.legs.values()
         )
 
     def heard(self) -> list[Heard]:
@@ -168,11 +168,15 @@ class CallTracker:
             return call.evidence.heard_at + SETTLE
         return None
 
-    @property
-    def next_doubt(self) -> datetime | None:
+    def doubt(self, call_id: object) -> datetime | None:
         """Return when to ask about a call whose record need not be its last."""
-        doubts = (call.ask_at for call in self._open.values() if call.doubt_at)
-        return min(doubts, default=None)
+        call = self._open.get(call_id) if isinstance(call_id, str) else None
+        return call.ask_at if call is not None and call.doubt_at is not None else None
+
+    def covered(self, call_id: str, records: Iterable[CallRecord]) -> bool:
+        """Return True if records are about everybody who is known to be in a call."""
+        call = self._open.get(call_id)
+        return call is not None and call.evidence.covered_by(records, self._directory)
 
     def silent(self, now: datetime) -> list[str]:
         """Return the calls to ask the PBX about, the one that waits longest first.

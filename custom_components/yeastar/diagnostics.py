@@ -81,6 +81,7 @@ async def async_get_config_entry_diagnostics(
                 "ids_are_times": history.ids_are_times,
                 "reads": coordinator.catch_up.log_reads,
                 "last_problem": coordinator.catch_up.log_problem,
+                "unreadable_records": coordinator.catch_up.log_unreadable,
             },
         },
         "objects": {

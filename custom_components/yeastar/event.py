@@ -8,6 +8,7 @@ from homeassistant.components.event import (
     DoorbellEventType,
     EventDeviceClass,
     EventEntity,
+    EventExtraStoredData,
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -90,6 +91,16 @@ class CallEntity(YeastarEntity, EventEntity):
         """Listen from now on."""
         await super().async_added_to_hass()
         self._board.called.add(self._about, self._called)
+
+    @override
+    async def async_get_last_event_data(self) -> EventExtraStoredData | None:
+        """Return what was told last; numbers may have to be hidden since then."""
+        last = await super().async_get_last_event_data()
+        if last is not None and last.last_event_attributes is not None:
+            last.last_event_attributes = self._board.shown_fields(
+                last.last_event_attributes
+            )
+        return last
 
     @override
     @callback

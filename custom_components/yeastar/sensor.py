@@ -1,6 +1,6 @@
 """Sensors."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, override
 
 from homeassistant.components.sensor import (
@@ -9,9 +9,9 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.event import async_track_time_change
+from homeassistant.helpers.event import async_track_point_in_time
 from homeassistant.util import dt as dt_util
 
 from .coordinator import YeastarConfigEntry
@@ -129,6 +129,8 @@ class MissedCallsSensor(Stateful, PbxEntity, SensorEntity):
 
     _attr_state_class = SensorStateClass.TOTAL
 
+    _cancel_midnight: CALLBACK_TYPE
+
     @property
     @override
     def native_value(self) -> int:
@@ -146,13 +148,20 @@ class MissedCallsSensor(Stateful, PbxEntity, SensorEntity):
         """Start anew at midnight."""
         await super().async_added_to_hass()
 
+        self.async_on_remove(lambda: self._cancel_midnight())
+        self._plan_midnight()
+
+    @callback
+    def _plan_midnight(self) -> None:
+        """Plan when to start anew: where clocks jump at midnight there may be no 0:00."""
+        tomorrow = dt_util.start_of_local_day(dt_util.now().date() + timedelta(days=1))
+
         @callback
         def midnight(_now: datetime) -> None:
             self.async_write_ha_state()
+            self._plan_midnight()
 
-        self.async_on_remove(
-            async_track_time_change(self.hass, midnight, hour=0, minute=0, second=0)
-        )
+        self._cancel_midnight = async_track_point_in_time(self.hass, midnight, tomorrow)
 
 
 @numerous

@@ -1,10 +1,17 @@
 """The picture of the PBX: which of two sources is the newer one, and what changed."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from custom_components.yeastar.pbx.inventory import Extension, ExtensionStatus
 from custom_components.yeastar.switchboard.listeners import extension_key
-from custom_components.yeastar.switchboard.picture import MOST_INVITATIONS, Picture
+from custom_components.yeastar.switchboard.picture import (
+    MOST_CALLS,
+    MOST_INVITATIONS,
+    Picture,
+)
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -22,7 +29,7 @@ def shown(picture: Picture, number: str = "1001") -> ExtensionStatus | None:
 
 
 def test_a_report_is_newer_than_a_list_that_was_asked_for_before_it() -> None:
-    picture = Picture()
+    picture = Picture(monitored={"1001"})
     picture.set_extensions(listed(_1001=ExtensionStatus.IDLE), NOW, continuous=True)
     assert picture.take_status(
         picture.directory.extensions["1001"], "Ringing", NOW + timedelta(seconds=1)
@@ -41,8 +48,94 @@ def test_a_report_is_newer_than_a_list_that_was_asked_for_before_it() -> None:
     assert (changes.keys, changes.unreported) == ([extension_key("1001")], 1)
 
 
-def test_a_change_that_no_report_tells_of_is_not_a_missing_report() -> None:
+@pytest.mark.parametrize(
+    ("monitored", "unheard", "old", "new", "unreported"),
+    [
+        ({"1001"}, False, ExtensionStatus.IDLE, ExtensionStatus.BUSY, 1),
+        ({"1001"}, False, ExtensionStatus.BUSY, ExtensionStatus.UNREGISTERED, 1),
+        # Reports of others arrive: the monitor of this one is probably off.
+        ({"1002"}, False, ExtensionStatus.IDLE, ExtensionStatus.BUSY, 0),
+        ({"1002"}, False, ExtensionStatus.IDLE, ExtensionStatus.UNREGISTERED, 0),
+        # Nothing was ever heard of anything.
+        (set(), True, ExtensionStatus.IDLE, ExtensionStatus.BUSY, 1),
+        # Only lists know of this.
+        ({"1001"}, False, ExtensionStatus.IDLE, ExtensionStatus.FAULTY, 0),
+        ({"1001"}, True, ExtensionStatus.FAULTY, ExtensionStatus.IDLE, 0),
+    ],
+)
+def test_only_an_extension_with_reports_of_its_own_may_miss_one(
+    monitored: set[str],
+    unheard: bool,
+    old: ExtensionStatus,
+    new: ExtensionStatus,
+    unreported: int,
+) -> None:
+    picture = Picture(monitored)
+    picture.set_extensions(listed(_1001=old), NOW, continuous=True)
+    changes = picture.set_extensions(
+        listed(_1001=new), NOW, continuous=True, unheard=unheard
+    )
+    assert changes.unreported == unreported
+    assert shown(picture) is new
+
+
+HELD = {"kind": "ext", "number": "1001", "member_status": "HOLD"}
+TALKS = {"kind": "ext", "number": "1001", "member_status": "ANSWER"}
+RINGS = {"kind": "ext", "number": "1001", "member_status": "RING"}
+LEAVES = {"kind": "ext", "number": "1001", "member_status": "BYE"}
+OTHER = {"kind": "inbound", "from": "0301", "member_status": "ANSWERED"}
+
+
+@pytest.mark.parametrize(
+    ("reports", "status"),
+    [
+        ([("a", [HELD])], "on_hold"),
+        ([("a", [HELD]), ("a", [TALKS])], "busy"),
+        # A second call rings while the first one is held.
+        ([("a", [HELD]), ("b", [RINGS])], "on_hold"),
+        # In both orders: the second call is answered, and something happens in the
+        # first.
+        ([("a", [HELD]), ("b", [TALKS])], "busy"),
+        ([("b", [TALKS]), ("a", [HELD])], "busy"),
+        ([("a", [HELD]), ("b", [TALKS]), ("a", [HELD, OTHER])], "busy"),
+        ([("a", [HELD]), ("b", [TALKS]), ("b", [LEAVES])], "on_hold"),
+        ([("a", [HELD]), ("b", [TALKS]), ("b", [OTHER])], "on_hold"),
+        ([("a", [HELD]), ("b", [HELD])], "on_hold"),
+        ([("a", [HELD]), ("b", [TALKS]), ("a", [LEAVES])], "busy"),
+        # The end of the second call was lost, and the phone was free since.
+        ([("b", [TALKS]), None, ("a", [HELD])], "on_hold"),
+    ],
+)
+def test_who_talks_in_one_call_is_not_on_hold_in_another(
+    reports: list[tuple[str, list[dict[str, Any]]] | None], status: str
+) -> None:
     picture = Picture()
+    picture.set_extensions(listed(_1001=ExtensionStatus.BUSY), NOW, continuous=True)
+    for report in reports:
+        if report is None:
+            for word in ("Registered", "Busy"):
+                known = picture.directory.extensions["1001"]
+                picture.take_status(known, word, NOW)
+        else:
+            picture.take_hold(*report)
+    assert shown(picture) is ExtensionStatus(status)
+
+
+def test_calls_whose_end_was_lost_do_not_fill_the_memory() -> None:
+    picture = Picture()
+    picture.set_extensions(listed(_1001=ExtensionStatus.BUSY), NOW, continuous=True)
+    for count in range(MOST_CALLS + 10):
+        picture.take_hold(f"{count}.1", [TALKS])
+    picture.take_hold("last", [HELD])
+    for count in range(10, MOST_CALLS + 10):
+        picture.take_hold(f"{count}.1", [LEAVES])
+    assert shown(picture) is ExtensionStatus.ON_HOLD
+    picture.take_hold(None, [TALKS])
+    assert shown(picture) is ExtensionStatus.ON_HOLD
+
+
+def test_a_change_that_no_report_tells_of_is_not_a_missing_report() -> None:
+    picture = Picture(monitored={"1001"})
     states = (
         None,
         ExtensionStatus.BUSY,

@@ -81,7 +81,7 @@ async def trouble(
     await lost.ring()
     await wait(5)
     await lost.hang_up()
-    pbx.set_extension_status("1002", "Unregistered")
+    pbx.set_extension_status("1001", "Unregistered")
     await wait(10 * MINUTE)
     pbx.delivery.clear()
     traces.look()

@@ -60,8 +60,8 @@ class Bench:
         found: list[CallRecord] = []
         # The end is not part of the span, the last second of the call is.
         end = self.now + timedelta(seconds=1)
-        async for _, day in read_call_log(self.client, clock, start, end, **changes):
-            found += day
+        async for day in read_call_log(self.client, clock, start, end, **changes):
+            found += day.records
         return found
 
     async def missed_call(self) -> None:
@@ -232,26 +232,50 @@ ROW = "1772442000.1,2026-03-02 09:00:00,0301,1001,12,0,NO ANSWER,Inbound"
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "found", "unreadable"),
     [
-        (f"{HEADER}\r\n{ROW}\r\n", 1),
-        (f"\ufeff{HEADER}\n{ROW}", 1),
-        (f" CallID , timestart,callfrom,callto,status,new\n{ROW}", 1),
-        (f"{HEADER}\n\n{ROW}\n\n", 1),
-        (f"{HEADER}\n1772442000.1,yesterday,a,b,1,2,X,Y\n{ROW}", 1),
-        (f"{HEADER}\n1772442000.1\n{ROW}", 1),
-        (f"{HEADER}\n,2026-03-02 09:00:00,a,b,1,2,X,Y\n{ROW}", 1),
-        (f'{HEADER}\n{ROW}\n"1,2\n', 1),
-        (f"{HEADER}\n{'x' * 200_000}\n{ROW}", 1),
-        (f"{HEADER}\n{'9' * 200}.1,2026-03-02 09:00:00,a,b,1,2,X,Y\n{ROW}", 1),
-        (f"{HEADER}\n{ROW},more,columns\n", 1),
-        (HEADER, 0),
-        ("", 0),
+        (f"{HEADER}\r\n{ROW}\r\n", 1, 0),
+        (f"\ufeff{HEADER}\n{ROW}", 1, 0),
+        (f" CallID , timestart,callfrom,callto,a,b,status,new\n{ROW}", 1, 0),
+        (f"{HEADER}\n\n{ROW}\n\n", 1, 0),
+        (f"{HEADER}\n{ROW},\n{ROW},,\n", 2, 0),
+        (f"{HEADER}\n1772442000.1,yesterday,a,b,1,2,X,Y\n{ROW}", 1, 1),
+        (f"{HEADER}\n1772442000.1\n{ROW}", 1, 1),
+        (f"{HEADER}\n,2026-03-02 09:00:00,a,b,1,2,X,Y\n{ROW}", 1, 1),
+        (f'{HEADER}\n{ROW}\n"1,2\n', 1, 1),
+        (f"{HEADER}\n{ROW}\n{ROW.replace('0301', '"0301')}\n{ROW}\n", 2, 1),
+        (f"{HEADER}\n{ROW.replace('0301', '"Doe, J <0301>"')}\n", 1, 0),
+        (f"{HEADER}\n{ROW.replace('0301', 'Doe, J')}\n{ROW}\n", 1, 1),
+        (f"{HEADER}\n{ROW.replace('2026-03-02', '02.03.2026')}\n{ROW}\n", 1, 1),
+        (f"{HEADER}\n{ROW.replace('09:00:00', '09:00:00 PM')}\n{ROW}\n", 1, 1),
+        (f"{HEADER}\n{'x' * 200_000}\n{ROW}", 1, 1),
+        (f"{HEADER}\n{'9' * 200}.1,2026-03-02 09:00:00,a,b,1,2,X,Y\n{ROW}", 1, 1),
+        (f"{HEADER}\n{ROW},more,columns\n{ROW}\n", 1, 1),
+        (HEADER, 0, 0),
+        ("", 0, 0),
     ],
 )
-def test_odd_files_give_what_can_be_read(content: str, found: int) -> None:
-    records = call_log._parse(content.encode(), PbxClock(UTC))
-    assert len(records) == found
+def test_what_does_not_have_the_shape_of_a_record_is_counted_and_not_told(
+    content: str, found: int, unreadable: int
+) -> None:
+    records, others = call_log._parse(content.encode(), PbxClock(UTC))
+    assert (len(records), others) == (found, unreadable)
+    for record in records:
+        assert (record.called, record.status) == ("1001", "NO ANSWER")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROW.replace("2026-03-02 09", "02/03/2026 09"),
+        f"{ROW},1",
+        ROW.replace("0301,", '"0301,'),
+        f"{ROW.replace(',12', '')}\n{ROW.replace(':00,', ' AM,')}",
+    ],
+)
+def test_a_log_of_which_nothing_can_be_read_is_not_one_without_calls(rows: str) -> None:
+    with pytest.raises(NotYeastarError):
+        call_log._parse(f"{HEADER}\n{rows}\n".encode(), PbxClock(UTC))
 
 
 @pytest.mark.parametrize("content", ["<html>no</html>", "callid\n1", "\0\0\0"])
@@ -262,12 +286,12 @@ def test_another_file_is_no_empty_log(content: str) -> None:
 
 def test_bytes_of_another_encoding_do_not_cost_the_file() -> None:
     content = f"{HEADER}\n{ROW}".replace("0301", "Jürgen").encode("latin-1")
-    (record,) = call_log._parse(content, PbxClock(UTC))
+    (record,), _ = call_log._parse(content, PbxClock(UTC))
     assert record.called == "1001"
 
 
 def test_a_duration_beyond_all_measure_does_not_break_the_reading() -> None:
     content = f"{HEADER}\n{ROW.replace(',12,', ',999999999,')}".encode()
-    records = call_log._parse(content, PbxClock(UTC))
+    records, _ = call_log._parse(content, PbxClock(UTC))
     (call,) = calls_of(records, Directory())
     assert call.ended_at is not None

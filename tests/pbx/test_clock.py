@@ -1,11 +1,13 @@
 """Local times without zone, read on clocks that are right, wrong, and changed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from custom_components.yeastar.pbx.clock import PbxClock, began_by_id
+from custom_components.yeastar.pbx.models import TIME_FORMAT
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WINTER = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -91,3 +93,27 @@ def test_ids_that_are_no_times_are_none() -> None:
     assert began_by_id("1571897930.5") == datetime(2019, 10, 24, 6, 18, 50, tzinfo=UTC)
     assert began_by_id("call-1") is None
     assert began_by_id("15718979301571897930.5") is None
+
+
+@pytest.mark.parametrize("minutes", [[0, 65], [0, 61, 130], [0, 20, 200]])
+def test_later_records_of_a_call_are_as_far_off_as_its_first(
+    minutes: list[int],
+) -> None:
+    began = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+    parts = [began + timedelta(minutes=one) for one in minutes]
+    for hour in (-1, 0, 1):
+        # The PBX may change its clock on other days than its zone here.
+        clock = replace(PbxClock(BERLIN), ids_are_times=True)
+        shown = [
+            (one.astimezone(BERLIN) + timedelta(hours=hour)).strftime(TIME_FORMAT)
+            for one in parts
+        ]
+        assert clock.moments([*shown, "soon"], call_id(began)) == [*parts, None]
+
+
+def test_a_call_over_the_repeated_hour_goes_forward() -> None:
+    began = datetime(2026, 10, 25, 0, 50, tzinfo=UTC)
+    parts = [began, began + timedelta(minutes=20), began + timedelta(minutes=80)]
+    shown = [one.astimezone(BERLIN).strftime(TIME_FORMAT) for one in parts]
+    assert shown[1] < shown[0]
+    assert PbxClock(BERLIN).moments(shown, call_id(began)) == parts

@@ -148,8 +148,8 @@ class SoundLibrary:
             for days in (0, 1)
         )
         found: list[CallRecord] = []
-        async for _, records in read_call_log(self._client, self._clock(), start, end):
-            found += records
+        async for part in read_call_log(self._client, self._clock(), start, end):
+            found += part.records
         return found
 
     def _recordings_of(self, records: list[CallRecord]) -> list[Recording]:

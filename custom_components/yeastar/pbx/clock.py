@@ -1,10 +1,11 @@
 """The PBX's clock: local times without zone, on a clock that may be wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 import re
 
-from .models import TIME_FORMAT, local_time_of, pbx_zone
+from .models import TIME_FORMAT, local_time_of, parse_time, pbx_zone
 
 # Within this, two clocks are the same; a request takes its time, too.
 _EXACT = timedelta(seconds=10)
@@ -13,6 +14,8 @@ _CALL_ID = re.compile(r"(\d{9,10})\.\d+")
 # A CDR may begin some time after its call, at a transfer for instance.
 _LATEST_START = timedelta(minutes=50)
 _ONE_HOUR = timedelta(hours=1)
+# The first CDR of a call begins with it; only then is an hour's difference the clock's.
+_SOON = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,63 @@ class PbxClock:
         return (moment + self.drift).astimezone(self.zone).strftime(TIME_FORMAT)
 
     def moment(self, local: str, call_id: str) -> datetime | None:
-        """Return when it was what a CDR's time says, in UTC; None if it is no time.
+        """Return when it was what a CDR's time says, in UTC; None if it is no time."""
+        return self.moments([local], call_id)[0]
+
+    def moments(self, texts: Sequence[str], call_id: str) -> list[datetime | None]:
+        """Return when it was what the times of a call's CDRs say.
 
         A local time without zone has two readings in the hour that daylight saving
         repeats, and is an hour off if the PBX changes its clock on other days than
-        its zone here. The id of the call tells them apart.
+        its zone here. The id of the call tells them apart, for the first of its
+        times; the others are off by as much, and none is before the first.
+
+        Args:
+            texts: the PBX's local times.
+            call_id: of the call.
+
+        Returns:
+            For each of them the time in UTC, None if it is no time.
         """
-        naive = local_time_of(local)
-        if naive is None or not (readings := _readings(naive, self.zone)):
+        times = [_naive(text) for text in texts]
+        first, off = None, timedelta()
+        if (began := began_by_id(call_id)) is not None:
+            firsts = [self._first(one, began) for one in times if one is not None]
+            known = [one for one in firsts if one is not None]
+            first, off = min(known, default=(first, off))
+        return [self._later(one, first, off) if one else None for one in times]
+
+    def _first(
+        self, local: datetime, began: datetime
+    ) -> tuple[datetime, timedelta] | None:
+        """Return when a time was and how far off, if it can be a call's first one."""
+        if not (readings := _readings(local, self.zone)):
             return None
-        began = began_by_id(call_id)
-        if began is None:
-            return readings[0] - self.drift
-        if self.ids_are_times:
-            readings += [readings[0] + _ONE_HOUR, readings[0] - _ONE_HOUR]
         for reading in readings:
             if -_EXACT <= reading - began < _LATEST_START:
-                return reading - self.drift
-        return readings[0] - self.drift
+                return reading, timedelta()
+        for off in (_ONE_HOUR, -_ONE_HOUR) if self.ids_are_times else ():
+            if -_EXACT <= readings[0] + off - began < _SOON:
+                return readings[0] + off, off
+        return None
+
+    def _later(
+        self, local: datetime, first: datetime | None, off: timedelta
+    ) -> datetime | None:
+        """Return when another time of the same call was, in true time."""
+        if not (readings := _readings(local, self.zone)):
+            return None
+        found = readings[0]
+        if first is not None:
+            later = [one for one in readings if one + off >= first]
+            found = min(later, default=found)
+        return found + off - self.drift
+
+
+def _naive(text: str) -> datetime | None:
+    """Return a local time of the PBX, None if it is written in any other way."""
+    moment = parse_time(text.strip(), UTC)
+    return moment.replace(tzinfo=None) if moment is not None else None
 
 
 def _readings(local: datetime, zone: tzinfo) -> list[datetime]:

@@ -67,7 +67,7 @@ class Switchboard:
         self._want = want
         self._origin = {"config_entry_id": entry_id, "device_id": "", "serial": serial}
         self.serial = serial
-        self.picture = Picture()
+        self.picture = Picture(history.monitored)
         self.directory = self.picture.directory
         self.listed_in_session: int | None = None
         self.settings_watched: set[str] = set()
@@ -117,7 +117,7 @@ class Switchboard:
             ):
                 self._want(Poll.SILENT_CALLS, (doubt - now).total_seconds())
             if report.type == "call_status":
-                for key in self.picture.take_hold(members):
+                for key in self.picture.take_hold(payload.get("call_id"), members):
                     self.changed.tell(key)
         if proven:
             self.changed.tell(PBX)
@@ -139,6 +139,10 @@ class Switchboard:
     def shown(self, call: Call) -> Call:
         """Return a call as it may be shown, outside numbers hidden if need be."""
         return self._mask.call(call) if self._mask is not None else call
+
+    def shown_fields(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a call that was told before, as they may be shown."""
+        return self._mask.fields(call) if self._mask is not None else call
 
     def shown_number(self, number: str) -> str:
         """Return a number, or a text with numbers in it, as it may be shown."""
@@ -178,7 +182,10 @@ class Switchboard:
     ) -> None:
         """Show a new list of extensions; see `Picture.set_extensions`."""
         changes = self.picture.set_extensions(
-            extensions, asked_at, continuous=continuous
+            extensions,
+            asked_at,
+            continuous=continuous,
+            unheard=self.delivery.last_report_at is None and not self.history.monitored,
         )
         for _ in range(changes.unreported):
             self.delivery.missed(dt_util.utcnow())
@@ -296,6 +303,7 @@ class Switchboard:
             # New since the last list; an invented one would find nothing there.
             self._want(Poll.EXTENSIONS, 1.0)
             return
+        self.history.note_monitored(number)
         key = self.picture.take_status(known, str(payload.get("status") or ""), now)
         if key is not None:
             self.changed.tell(key)

@@ -50,6 +50,7 @@ class CatchUp:
     Attributes:
         log_reads: how often the call log was read.
         log_problem: why it could not be read the last time, None if it could.
+        log_unreadable: how many of its records made no sense the last time.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class CatchUp:
         self._enabled = enabled
         self.log_reads = 0
         self.log_problem: str | None = None
+        self.log_unreadable = 0
 
     async def read_log(self, over: Collection[str] = ()) -> set[str]:
         """Tell what the log has and nobody told; a log that fails costs nothing else.
@@ -195,14 +197,27 @@ class CatchUp:
         clock = replace(self._clock(), ids_are_times=history.ids_are_times)
         start = self._look_back_to(now)
         just_ended: set[str] = set()
-        async for until, records in read_call_log(
+        unreadable = 0
+        async for day in read_call_log(
             self._client, clock, start, now, margin=_UNCERTAIN
         ):
-            just_ended |= await self._tell(records, now, over)
-            history.checked(until)
+            just_ended |= await self._tell(day.records, now, over)
+            unreadable += day.unreadable
+            history.checked(day.until)
             # There is time for it here, and a power cut now would tell them all again.
             await history.async_save()
+        self._note_unreadable(unreadable)
         return just_ended
+
+    def _note_unreadable(self, count: int) -> None:
+        """Note how many records made no sense; they are looked at again for hours."""
+        if count and not self.log_unreadable:
+            _LOGGER.warning(
+                "%s records in the PBX's call log cannot be read; their calls are "
+                "missing if no report told of them",
+                count,
+            )
+        self.log_unreadable = count
 
     def _note_what_ids_are(self) -> None:
         """Note whether the ids of calls begin with the true time of the PBX's clock."""

@@ -26,6 +26,10 @@ OVERLAP = timedelta(hours=4)
 FURTHEST = timedelta(days=7)
 # A week of the busiest PBX; a flood of invented calls must not fill the memory.
 MOST_TOLD = 20_000
+# Far more than an S300 has.
+_MOST_MONITORED = 5_000
+# Longer than a live call waits for the other half of its end.
+_TOLD_WITHIN = timedelta(minutes=1)
 
 
 def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
@@ -130,6 +134,8 @@ class CallHistory:
         begun: calls that were told and not to their end, and whether as answered.
         ids_are_times: whether the last live call has shown that the ids of calls begin
             with a time.
+        monitored: the extensions of which reports have told the status; of others
+            they may never do, because that is a setting of each.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
@@ -142,6 +148,7 @@ class CallHistory:
         self.last_call: Call | None = None
         self.begun: dict[str, tuple[Call, bool]] = {}
         self.ids_are_times = False
+        self.monitored: set[str] = set()
 
     async def async_load(self) -> None:
         """Read what was kept; what cannot be read counts as never told."""
@@ -160,6 +167,8 @@ class CallHistory:
             missed = int(data["missed"]["count"])
             missed_on = date.fromisoformat(data["missed"]["day"])
             self.ids_are_times = data["ids_are_times"] is True
+            # Files of earlier versions do not have it.
+            self.monitored.update(map(str, data.get("monitored", ())))
         except (
             KeyError,
             TypeError,
@@ -193,10 +202,19 @@ class CallHistory:
         today = dt_util.as_local(now).date()
         if transition.step is Step.MISSED and (
             dt_util.as_local(ended_at).date() == today
+            # Its end was waited for over midnight: it counts for one of the two days.
+            or timedelta() < now - ended_at < _TOLD_WITHIN
         ):
             self._missed = self.missed_on(today) + 1
             self._missed_on = today
         self._save_soon()
+
+    @callback
+    def note_monitored(self, number: str) -> None:
+        """Note that reports tell the status of an extension."""
+        if number not in self.monitored and len(self.monitored) < _MOST_MONITORED:
+            self.monitored.add(number)
+            self._save_soon()
 
     @callback
     def checked(self, until: datetime) -> None:
@@ -242,5 +260,6 @@ class CallHistory:
                 [as_dict(call), answered] for call, answered in self.begun.values()
             ],
             "ids_are_times": self.ids_are_times,
+            "monitored": sorted(self.monitored),
             "missed": {"day": day.isoformat(), "count": self._missed},
         }

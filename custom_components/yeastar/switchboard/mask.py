@@ -1,45 +1,64 @@
-"""Hide outside numbers: only their last three digits stay."""
+"""Hide outside numbers: only their last three digits stay.
 
-from collections.abc import Callable
+What a field holds is known by its name, so each is hidden as what it is: a number in
+any writing, a text that has numbers in it, the channel of a call.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 import re
-from typing import Any
+from typing import Any, Final
 
 from ..pbx.calls import Call
+from ..pbx.numbers import plain
 
-SHOWN = 3
+SHOWN: Final = 3
 # Shorter ones are extensions, feature codes, prompts and pressed keys.
-FEWEST_HIDDEN = 5
+FEWEST_HIDDEN: Final = 5
 
-# Fields that hold a number and nothing else, and those that have one in them.
-_NUMBERS = frozenset(
+# Fields that hold a number and nothing else, of reports and of calls.
+_NUMBERS: Final = frozenset(
     {
+        "answered_by",
         "call_from",
         "call_to",
+        "called_number",
         "caller",
+        "caller_number",
         "callernum",
         "did_number",
         "from",
         "infos",
         "number",
+        "path",
         "playtonum",
         "to",
     }
 )
-_CONTAIN_NUMBERS = frozenset({"recording", "sms_id"})
-_DIGITS = re.compile(rf"\+?\d{{{FEWEST_HIDDEN},}}")
-# Identifiers of the PBX that look like numbers and are none.
-_HARMLESS = frozenset(
+# Identifiers and times of the PBX that look like numbers and are none.
+_HARMLESS: Final = frozenset(
     {
+        "answered_at",
         "call_id",
-        "channel_id",
-        "csta_call_id",
+        "ended_at",
         "extension",
+        "extensions",
         "ip_address",
         "registered_ip",
+        "started_at",
         "time_start",
     }
 )
+# Asterisk gives each channel a number of its own at the end; what is before may be
+# the number at the other side, as in DAHDI/i1/030123456-2.
+_CHANNEL: Final = re.compile(r"(.*?)((?:-[0-9a-fA-F]+)?(?:;\d)?)")
+# protocol 6.11: when, the call's id, from whom, to whom, and more.
+_RECORDING: Final = re.compile(r"(\d{14}-(?:\d{9,10}\.\d+-)?)(.*)")
+# Digits, and what people put between them.
+_IN_TEXT: Final = re.compile(r"\+?\d(?:[\s().\-/]{0,3}\d)+")
+# Within names of files a dash is between two things.
+_IN_NAME: Final = re.compile(r"\+?\d(?:[\s()./]{0,3}\d)+")
+_DIGIT: Final = re.compile(r"\d")
 
 
 class Mask:
@@ -50,10 +69,13 @@ class Mask:
         self._is_inside = is_inside
 
     def number(self, number: str | None) -> str | None:
-        """Return a number with all but its last three digits hidden."""
+        """Return a number, or a text with one in it, without most of its digits."""
         if number is None or self._is_inside(number):
             return number
-        return _DIGITS.sub(self._hide, number)
+        if plain(number) and not _IN_TEXT.fullmatch(number):
+            # With a name before it, or as a URI.
+            return self._text(number)
+        return self._hide(number)
 
     def call(self, call: Call) -> Call:
         """Return a call with its outside numbers hidden, the file name included."""
@@ -64,8 +86,12 @@ class Mask:
             did_number=self.number(call.did_number),
             answered_by=self.number(call.answered_by),
             path=self.number(call.path),
-            recording=self._text(call.recording) if call.recording else None,
+            recording=self._recording(call.recording) if call.recording else None,
         )
+
+    def fields(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a call that was told before, numbers hidden."""
+        return {name: self.payload(value, name) for name, value in call.items()}
 
     def payload(self, value: Any, key: str = "") -> Any:
         """Return a report's payload with its outside numbers hidden."""
@@ -75,15 +101,47 @@ class Mask:
             return [self.payload(item, key) for item in value]
         if not isinstance(value, str) or key in _HARMLESS:
             return value
-        return self.number(value) if key in _NUMBERS else self._text(value)
+        if key in _NUMBERS:
+            return self.number(value)
+        if key == "recording":
+            return self._recording(value)
+        return self._channel(value) if key.endswith("channel_id") else self._text(value)
 
-    def _hide(self, match: re.Match[str]) -> str:
-        """Return the digits of one number as they are shown."""
-        digits = match[0]
-        if self._is_inside(digits):
-            return digits
-        return "*" * (len(digits) - SHOWN) + digits[-SHOWN:]
+    def _hide(self, number: str) -> str:
+        """Return one number as it is shown, in whatever way it is written."""
+        digits = "".join(_DIGIT.findall(number))
+        if len(digits) < FEWEST_HIDDEN or self._is_inside(digits):
+            return number
+        hidden = len(digits) - SHOWN
+        return _DIGIT.sub("*", number, count=hidden)
 
     def _text(self, text: str) -> str:
-        """Return text, such as a file name, with the numbers in it hidden."""
-        return _DIGITS.sub(self._hide, text)
+        """Return a text with the numbers in it hidden."""
+        return _IN_TEXT.sub(lambda match: self._hide(match[0]), text)
+
+    def _channel(self, channel: str) -> str:
+        """Return the id of a channel, without the number at its other side."""
+        match = _CHANNEL.fullmatch(channel)
+        before, own = (match[1], match[2]) if match else (channel, "")
+        return "/".join(map(self._text, before.split("/"))) + own
+
+    def _recording(self, name: str) -> str:
+        """Return the name of a recording without the numbers of who talked."""
+        match = _RECORDING.fullmatch(name)
+        before, parties = (match[1], match[2]) if match else ("", name)
+        if match is not None:
+            # A number with dashes in it looks like several fields.
+            parts = parties.split("-")
+            outside = [one for one in parts if not self._is_inside(one)]
+            if sum(len(_DIGIT.findall(one)) for one in outside) >= FEWEST_HIDDEN:
+                return before + "-".join(
+                    one if self._is_inside(one) else self._hide_part(one)
+                    for one in parts
+                )
+        return before + _IN_NAME.sub(lambda found: self._hide(found[0]), parties)
+
+    def _hide_part(self, part: str) -> str:
+        """Return a part of a name: of a long number the end stays, of others nothing."""
+        digits = len(_DIGIT.findall(part))
+        shown = SHOWN if digits >= FEWEST_HIDDEN else 0
+        return _DIGIT.sub("*", part, count=digits - shown) if digits else part

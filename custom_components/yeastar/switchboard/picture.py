@@ -4,7 +4,7 @@ Nothing is sent and nobody is told: lists and reports go in, and out comes of wh
 things the state is another one now.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,11 @@ from .listeners import Key, extension_key, queue_key, trunk_key
 
 # Calls that wait to be accepted do so for ten seconds; nobody has more at once.
 MOST_INVITATIONS: Final = 50
+# More than any S-Series PBX can carry.
+MOST_CALLS: Final = 1_000
+# What connected members of a call do (event-CallStatus.html).
+_TAKES_PART: Final = frozenset({"ANSWER", "ANSWERED", "HOLD"})
+_CONNECTED: Final = frozenset({ExtensionStatus.BUSY, ExtensionStatus.ON_HOLD})
 _IN_CALL: Final = frozenset(
     {ExtensionStatus.RINGING, ExtensionStatus.BUSY, ExtensionStatus.ON_HOLD}
 )
@@ -53,8 +58,14 @@ class Picture:
         invitations: by call, the channel by which an offered call is accepted.
     """
 
-    def __init__(self) -> None:
-        """Start with an empty picture."""
+    def __init__(self, monitored: Container[str] = ()) -> None:
+        """Start with an empty picture.
+
+        Args:
+            monitored: the extensions of which reports have told the status, also
+                before this start; of others they may never do (protocol 5.1).
+        """
+        self._monitored = monitored
         self.directory = Directory()
         self.trunks: dict[str, Trunk] = {}
         self.queue_names: dict[str, str] = {}
@@ -63,9 +74,17 @@ class Picture:
         self.invitations: dict[str, str] = {}
         # When a report last told the status of an extension.
         self._reported_at: dict[str, datetime] = {}
+        # By call, and by extension, whether it is on hold there or talks.
+        self._in_calls: dict[str, dict[str, bool]] = {}
+        self._holds: dict[str, dict[str, bool]] = {}
 
     def set_extensions(
-        self, extensions: dict[str, Extension], asked_at: datetime, *, continuous: bool
+        self,
+        extensions: dict[str, Extension],
+        asked_at: datetime,
+        *,
+        continuous: bool,
+        unheard: bool = False,
     ) -> Changes:
         """Replace the extensions by those of a new list.
 
@@ -74,6 +93,8 @@ class Picture:
             asked_at: when the list was asked for; a report since then is newer.
             continuous: whether reports should have told of all changes since the
                 last list; not so after a gap.
+            unheard: whether no report at all was ever heard; then every extension
+                is supposed to have them.
         """
         old = self.directory.extensions
         unreported = 0
@@ -83,7 +104,11 @@ class Picture:
             reported_at = self._reported_at.get(number)
             if reported_at is not None and reported_at >= asked_at:
                 extensions[number] = Extension(number, extension.name, known.status)
-            elif continuous and _should_be_reported(known.status, extension.status):
+            elif (
+                continuous
+                and (unheard or number in self._monitored)
+                and _should_be_reported(known.status, extension.status)
+            ):
                 unreported += 1
         self.directory.extensions = extensions
         for number in self._reported_at.keys() - extensions.keys():
@@ -127,27 +152,62 @@ class Picture:
         Return its key if that is another one (event-ExtensionStatus.html).
         """
         self._reported_at[known.number] = now
-        return self._set_status(known, extension_status(word))
+        status = extension_status(word)
+        if status not in _IN_CALL:
+            # Whatever was heard of its calls.
+            self._holds.pop(known.number, None)
+        return self._set_status(known, status)
 
-    def take_hold(self, members: Iterable[dict[str, Any]]) -> list[Key]:
+    def take_hold(
+        self, call_id: object, members: Iterable[dict[str, Any]]
+    ) -> list[Key]:
         """Note which members of a call are on hold; return whose status changed.
 
-        Extensions have no report of their own for it (protocol 5.1).
+        Extensions have no report of their own for it (protocol 5.1). Who holds one
+        call and talks in another is not on hold.
         """
+        if not isinstance(call_id, str):
+            return []
+        words = {
+            member.get("number") or "": str(member.get("member_status") or "").upper()
+            for member in members
+            if member["kind"] == "ext"
+        }
+        now = {
+            number: word == "HOLD"
+            for number, word in words.items()
+            if word in _TAKES_PART
+        }
+        before = self._in_calls.pop(call_id, {})
+        for number in before.keys() - now.keys():
+            self._leave(number, call_id)
+        if now:
+            self._in_calls[call_id] = now
+            for number, held in now.items():
+                self._holds.setdefault(number, {})[call_id] = held
+        if len(self._in_calls) > MOST_CALLS:
+            # Their ends were lost.
+            oldest = next(iter(self._in_calls))
+            for number in self._in_calls.pop(oldest):
+                self._leave(number, oldest)
         changed: list[Key] = []
-        for member in members:
-            known = self.directory.extensions.get(member.get("number") or "")
-            if member["kind"] != "ext" or known is None:
+        for number in before.keys() | words.keys():
+            known = self.directory.extensions.get(number)
+            if known is None or known.status not in _CONNECTED:
                 continue
-            status = known.status
-            held = str(member.get("member_status") or "").upper() == "HOLD"
-            if held and status is ExtensionStatus.BUSY:
-                status = ExtensionStatus.ON_HOLD
-            elif not held and status is ExtensionStatus.ON_HOLD:
-                status = ExtensionStatus.BUSY
+            calls = self._holds.get(number, {})
+            held = bool(calls) and all(calls.values())
+            status = ExtensionStatus.ON_HOLD if held else ExtensionStatus.BUSY
             if (key := self._set_status(known, status)) is not None:
                 changed.append(key)
         return changed
+
+    def _leave(self, number: str, call_id: str) -> None:
+        """Note that an extension has no part in a call any more."""
+        if (calls := self._holds.get(number)) is not None:
+            calls.pop(call_id, None)
+            if not calls:
+                del self._holds[number]
 
     def note_invitation(
         self, call_id: object, members: Iterable[dict[str, Any]]
@@ -186,9 +246,8 @@ def _should_be_reported(
 ) -> bool:
     """Return True if an `ExtensionStatus` report lies between two states.
 
-    There is none for being held (protocol 5.1).
+    There is none for being held, and none for a port that is faulty (protocol 5.1).
     """
-    if old is None or new is None:
+    if old is None or new is None or ExtensionStatus.FAULTY in (old, new):
         return False
-    in_call = (ExtensionStatus.BUSY, ExtensionStatus.ON_HOLD)
-    return old is not new and not (old in in_call and new in in_call)
+    return old is not new and not (old in _CONNECTED and new in _CONNECTED)

@@ -7,9 +7,8 @@ once within 30 s, `cdr/download` is the file, CSV with a header (protocol 6.11).
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 import csv
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-import io
 from typing import Final
 
 from ..client import YeastarClient
@@ -33,6 +32,21 @@ _LINK_INVALID: Final = "download_link_invalid"
 _COLUMNS: Final = frozenset({"callid", "timestart"})
 
 
+@dataclass(frozen=True, slots=True)
+class LogDay:
+    """What the call log has of one day.
+
+    Attributes:
+        until: up to when it was read.
+        records: that begin in it.
+        unreadable: how many more there are that make no sense.
+    """
+
+    until: datetime
+    records: list[CallRecord]
+    unreadable: int = 0
+
+
 async def read_call_log(
     client: YeastarClient,
     clock: PbxClock,
@@ -41,7 +55,7 @@ async def read_call_log(
     *,
     margin: timedelta = timedelta(),
     numbers: str = "all",
-) -> AsyncIterator[tuple[datetime, list[CallRecord]]]:
+) -> AsyncIterator[LogDay]:
     """Yield the records of the calls that began in a span of time, a day at a time.
 
     Args:
@@ -54,9 +68,10 @@ async def read_call_log(
         numbers: extensions separated by commas, or `all`.
 
     Yields:
-        Up to when the log was read, and the records of that day.
+        The records of each day.
 
     Raises:
+        NotYeastarError: what the PBX has is no call log, or none that can be read.
         PbxError: the log cannot be had now. That there are no calls is no error.
     """
     while start < end:
@@ -66,20 +81,21 @@ async def read_call_log(
             "starttime": clock.wall(start - margin),
             "endtime": clock.wall(until + margin - _SECOND),
         }
-        yield until, await _read(client, clock, asked)
+        records, unreadable = await _read(client, clock, asked)
+        yield LogDay(until, records, unreadable)
         start = until
 
 
 async def _read(
     client: YeastarClient, clock: PbxClock, asked: dict[str, str]
-) -> list[CallRecord]:
-    """Return the records of one day."""
+) -> tuple[list[CallRecord], int]:
+    """Return the records of one day, and how many could not be read."""
     try:
         content = await _download(client, asked)
     except RefusedError as error:
         if error.refusal != _NO_RECORDS:
             raise
-        return []
+        return [], 0
     # A day's records would keep the event loop for too long.
     return await asyncio.to_thread(_parse, content, clock)
 
@@ -101,45 +117,65 @@ async def _download(client: YeastarClient, asked: dict[str, str]) -> bytes:
     raise AssertionError
 
 
-def _parse(content: bytes, clock: PbxClock) -> list[CallRecord]:
-    """Return the records of a CSV file; what is not a record is left out.
+def _parse(content: bytes, clock: PbxClock) -> tuple[list[CallRecord], int]:
+    """Return the records of a CSV file, and how many of its rows cannot be read.
+
+    What does not have the shape that the header promises is not guessed at.
 
     Raises:
-        NotYeastarError: it is something else.
+        NotYeastarError: it is something else, or no row of it can be read.
     """
     # A name in another encoding must not cost the whole file.
-    rows = csv.reader(io.StringIO(content.decode("utf-8-sig", errors="replace")))
-    found: list[CallRecord] = []
+    lines = content.decode("utf-8-sig", errors="replace").splitlines()
+    # One quote alone would make one row of all that follow.
+    whole = [line for line in lines if line.count('"') % 2 == 0]
+    unreadable = len(lines) - len(whole)
     columns: list[str] = []
-    for row in _readable(rows):
+    rows: dict[str, list[dict[str, str]]] = {}
+    for row in _readable(csv.reader(whole)):
         if not columns:
             columns = [name.strip().lower() for name in row]
             if not _COLUMNS.issubset(columns):
                 # Another page with HTTP 200 is no empty log.
                 raise NotYeastarError("the file is not a call log")
             continue
-        if record := _record_in(dict(zip(columns, row, strict=False)), clock):
-            found.append(record)
-    return found
+        if len(row) < len(columns) or any(row[len(columns) :]):
+            # A comma in a name, or another kind of row: no value is what it seems.
+            unreadable += 1
+            continue
+        fields = dict(zip(columns, row, strict=False))
+        rows.setdefault(text(fields.get("callid")), []).append(fields)
+    found: list[CallRecord] = []
+    for call_id, its_rows in rows.items():
+        moments = clock.moments([text(one["timestart"]) for one in its_rows], call_id)
+        for fields, began in zip(its_rows, moments, strict=True):
+            if record := _record_in(fields, call_id, began, clock):
+                found.append(record)
+            else:
+                unreadable += 1
+    if unreadable and not found:
+        raise NotYeastarError("no record of the call log can be read")
+    return found, unreadable
 
 
 def _readable(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Yield rows that can be read, and are not empty."""
+    """Yield rows that are not empty."""
     while True:
         try:
             row = next(rows)
         except StopIteration:
             return
         except csv.Error:
+            yield [""]
             continue
         if row:
             yield row
 
 
-def _record_in(fields: dict[str, str], clock: PbxClock) -> CallRecord | None:
+def _record_in(
+    fields: dict[str, str], call_id: str, began: datetime | None, clock: PbxClock
+) -> CallRecord | None:
     """Return one record, None if it is not one of a call."""
-    call_id = text(fields.get("callid"))
-    began = clock.moment(text(fields.get("timestart")), call_id)
     if not 0 < len(call_id) <= LONGEST_ID or began is None:
         return None
     try:

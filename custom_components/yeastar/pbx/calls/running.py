@@ -218,7 +218,7 @@ def _calls_in(answer: dict[str, Any]) -> _Listing:
     """Return the calls in an answer to `call/query` or `extension/query_call`.
 
     An idle extension may be missing, or have no calls (protocol 6.3). Clients have
-    read `Calls` as well as `calls` (protocol 9). Without any list nothing is said.
+    read `Calls` as well as `calls` (protocol 6.6). Without any list nothing is said.
     """
     fields = _lower(answer)
     lists = [fields[key] for key in ("calls", "calllist") if key in fields]

@@ -53,8 +53,8 @@ async def find_calls(
         PbxError: the records cannot be read now.
     """
     records: list[CallRecord] = []
-    async for _, those in read_call_log(client, clock, search.start, search.end):
-        records += those
+    async for day in read_call_log(client, clock, search.start, search.end):
+        records += day.records
     found = [call for call in calls_of(records, directory) if search.finds(call)]
     found.sort(key=lambda call: (call.started_at, call.call_id), reverse=True)
     return found

@@ -119,8 +119,12 @@ def download(name: str) -> Callable[[Download], Download]:
     return register
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def _parsed(raw: bytes, *, array: bool = False) -> dict[str, Any]:
     """Return the body with numbers as the strings that they were written as.
+
+    Args:
+        raw: the body.
+        array: whether an empty array is taken for an empty object.
 
     Raises:
         ApiError: 20000, no JSON object.
@@ -129,9 +133,19 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         body = json.loads(raw, parse_int=str, parse_float=str)
     except ValueError as error:
         raise ApiError("20000") from error
+    if array and body == []:
+        return {}
     if not isinstance(body, dict):
         raise ApiError("20000")
     return body
+
+
+def _body_of(request: WebRequest) -> dict[str, Any] | None:
+    """Return the body of a request, None if it has none that can be read."""
+    try:
+        return _parsed(request.body) if request.body else None
+    except ApiError:
+        return None
 
 
 def _as_text(value: Any) -> Any:
@@ -167,7 +181,7 @@ class Api:
                 return page(200, self.sim.settings.device_name)
             return page(404, "404 Not Found")
         name = request.path.removeprefix(PREFIX)
-        fault = self.sim.faults.take(name)
+        fault = self.sim.faults.take(name, _body_of(request) or {})
         if fault is not None and not fault.handled:
             response, errno = self._spoiled(fault, WebResponse()), None
             if fault.fault is Fault.ERRNO:
@@ -189,16 +203,12 @@ class Api:
         errno: str | None,
         fault: PlannedFault | None,
     ) -> None:
-        try:
-            body = _parsed(request.body) if request.body else None
-        except ApiError:
-            body = None
         self.sim.note_request(
             RequestRecord(
                 time=self.sim.clock.now(),
                 endpoint=name,
                 method=request.method,
-                body=body,
+                body=_body_of(request),
                 raw=request.body,
                 client_ip=request.client_ip,
                 errno=errno,
@@ -285,7 +295,7 @@ class Api:
         function, needs_body = ENDPOINTS[name]
         body: dict[str, Any] = {}
         if request.body.strip():
-            body = _parsed(request.body)
+            body = _parsed(request.body, array=self.sim.readings.array_body)
         call = self._call(request, body, with_token=name != "login")
         if needs_body and not body:
             raise ApiError(self.sim.readings.missing_body.value)

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from .api import Answer, ApiCall, endpoint
 from .errors import ApiError
 from .legs import Leg
-from .readings import TransferChannel
+from .readings import NoCalls, TransferChannel
 from .stories import CallStory
 
 if TYPE_CHECKING:
@@ -80,7 +80,13 @@ def call_query(sim: Simulator, call: ApiCall) -> Answer:
     else:
         raise ApiError("10004")
     rows = [{"callid": one.callid, "members": one.members()} for one in stories]
-    return {"calls": rows}
+    if not rows:
+        match sim.readings.no_calls:
+            case NoCalls.NO_LIST:
+                return {}
+            case NoCalls.ERROR_10005:
+                raise ApiError("10005")
+    return {"Calls" if sim.readings.calls_key_upper else "calls": rows}
 
 
 def _is_kind(story: CallStory, kind: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .api import Answer, ApiCall, download, endpoint
 from .encoding import Report, to_json
 from .errors import ApiError
-from .readings import BadDownload, NoRecords
+from .readings import BadDownload, LogRows, NoRecords
 from .sound import Sound
 from .state import Voicemail
 from .web import WebResponse
@@ -124,16 +124,40 @@ def cdr_download(sim: Simulator, call: ApiCall) -> WebResponse:
         rows = _records(sim, call.query)
     except ApiError as error:
         return _refusal(sim, error)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    lines = [_line(list(COLUMNS))]
     for row in rows:
-        writer.writerow([row.get(key, "") for key in COLUMNS.values()])
+        values = [str(row.get(key, "")) for key in COLUMNS.values()]
+        lines.append(_odd_line(sim, values) if is_odd(sim, row) else _line(values))
     return WebResponse(
-        body=text.getvalue().encode(),
+        body="".join(lines).encode(),
         content_type="application/octet-stream",
         headers=(("Content-Disposition", "attachment; filename=cdr.csv"),),
     )
+
+
+def _line(values: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(values)
+    return text.getvalue()
+
+
+def is_odd(sim: Simulator, row: Report) -> bool:
+    """Tell whether a record's row in the file is one that cannot be read."""
+    number = str(row["callid"]).rpartition(".")[2]
+    return sim.readings.log_rows is not LogRows.PLAIN and number.endswith("3")
+
+
+def _odd_line(sim: Simulator, values: list[str]) -> str:
+    """Return a row as a PBX would write it that knows no CSV."""
+    callid, began, caller, *rest = values
+    match sim.readings.log_rows:
+        case LogRows.COMMA:
+            caller = f"Doe, Jane <{caller}>"
+        case LogRows.LONE_QUOTE:
+            caller = f'19" rack <{caller}>'
+        case LogRows.OTHER_TIME:
+            began = began.replace("-", "/")
+    return ",".join([callid, began, caller, *rest]) + "\r\n"
 
 
 def _records(sim: Simulator, asked: Mapping[str, str]) -> list[Report]:

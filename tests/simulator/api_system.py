@@ -53,6 +53,8 @@ def deviceinfo(sim: Simulator, call: ApiCall) -> Answer:
 
 def zone_text(sim: Simulator) -> str:
     """Return the `UTC±h` text of `systemtime`; half hours as `UTC+5:30`."""
+    if sim.readings.bare_utc:
+        return "UTC"
     offset = sim.pbx.utc_offset()
     if sim.readings.utc_sign_reversed:
         offset = -offset

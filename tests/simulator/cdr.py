@@ -32,12 +32,8 @@ def call_records(
     records: list[Report] = []
     if readings.phantom_cdr:
         records.append(_unanswered(story, callduraction="1"))
-    if readings.several_cdrs and story.path:
-        records += [
-            _unanswered(story, callto=_with_extension(story, leg.number))
-            for leg in lost_legs
-            if leg.number
-        ]
+    if readings.several_cdrs and story.path and not readings.loser_cdr_at_once:
+        records += [loser_record(story, leg) for leg in lost_legs if leg.number]
     if readings.mobile_cdr and story.direction == "inbound":
         mobiles = [leg for leg in [*lost_legs, *story.legs] if leg.kind == "outbound"]
         records += [
@@ -51,6 +47,11 @@ def call_records(
             for leg in mobiles
         ]
     return [*records, _record(story)]
+
+
+def loser_record(story: CallStory, leg: Leg) -> Report:
+    """Return the record of a phone of a group, or an agent, that lost the call."""
+    return _unanswered(story, callto=_with_extension(story, leg.number))
 
 
 def _unanswered(story: CallStory, **fields: str) -> Report:
@@ -93,12 +94,21 @@ def _record(story: CallStory) -> Report:
         "dsttrcunkname": truth.trunk if truth.direction == "outbound" else "",
         "pincode": "",
         "status": status,
-        "type": kind,
+        "type": _type(story) or kind,
         "recording": truth.recording,
         "didnumber": truth.did,
         "agentringtime": str(int(waited)),
         "sn": pbx.settings.serial,
     }
+
+
+def _type(story: CallStory) -> str:
+    """Return one of the types that only v1 documents, "" for the others (5.3)."""
+    if not story.pbx.readings.more_cdr_types:
+        return ""
+    if story.came_from_api:
+        return "Callback"
+    return "Transfer" if story.truth.transferred_to else ""
 
 
 def _status(story: CallStory) -> str:

@@ -15,8 +15,6 @@ from .encoding import Encoder, Report
 from .readings import HostHeader, Readings, Repeat
 from .session import Sessions, Target
 
-# Real seconds that one attempt may take.
-TIME_OUT = 5.0
 HEAD_LIMIT = 1 << 16
 
 
@@ -35,11 +33,8 @@ class SentReport:
     status: int | None
     error: str = ""
     attempt: int = 1
-
-    @property
-    def was_accepted(self) -> bool:
-        """Tell whether the target answered 200."""
-        return self.status == 200
+    # The PBX takes it for delivered: the target answered 200, perhaps any 2xx.
+    was_accepted: bool = False
 
     @property
     def event(self) -> str:
@@ -255,12 +250,13 @@ class Courier:
         if not error:
             try:
                 # Real time: a receiver that hangs must not need a clock's help.
-                async with asyncio.timeout(TIME_OUT):
+                async with asyncio.timeout(self.readings.patience):
                     status = await self._post(body, target)
             except TimeoutError:
                 error = "time-out"
             except (OSError, ValueError, EOFError) as problem:
                 error = f"{type(problem).__name__}: {problem}"
+        good = range(200, 300 if self.readings.any_2xx_will_do else 201)
         return SentReport(
             time=self.clock.now(),
             target=target,
@@ -269,6 +265,7 @@ class Courier:
             status=status,
             error=error,
             attempt=attempt,
+            was_accepted=status in good,
         )
 
     def head(self, body: bytes, target: Target) -> bytes:

@@ -100,13 +100,19 @@ class Encoder:
 
     def _parties(self, callid: str, members: list[dict[str, Any]]) -> Pairs:
         shaped = [
-            (kind, v1_party(callid, kind, fields))
+            (kind, self._party(callid, kind, fields))
             for member in members
             for kind, fields in member.items()
         ]
         if self.version == "1.0.0":
             return list(shaped)
         return [("call", [{kind: party} for kind, party in shaped])]
+
+    def _party(self, callid: str, kind: str, fields: dict[str, Any]) -> dict[str, str]:
+        party = v1_party(callid, kind, fields)
+        if kind != "ext" and self.readings.v1_id_is_call_id:
+            party[f"{kind}id"] = callid
+        return party
 
     def _progress(self, report: Report) -> list[Pairs]:
         callid = str(report.get("callid", ""))
@@ -125,9 +131,13 @@ class Encoder:
                 continue
             # A hang-up gives one BYE for each party, who hung up comes first.
             groups = [[one] for one in changed[status]]
+            if status == "ANSWERED":
+                lists_others = self.readings.v1_answered_lists_both
             for own in groups if status == "BYE" else [changed[status]]:
                 others = [member for member in members if member not in own]
                 parties = own + others if lists_others else own
+                if status == "RING" and not self.readings.v1_callee_first:
+                    parties = others + own
                 bodies.append(self._plain(action, {**report, "members": parties}))
         return bodies
 
@@ -160,7 +170,7 @@ class Encoder:
         callid = str(report.get("callid", ""))
         for member in report.get("members") or []:
             for kind, fields in member.items():
-                pairs.append((kind, v1_party(callid, kind, fields)))
+                pairs.append((kind, self._party(callid, kind, fields)))
         return [*pairs, ("sn", report.get("sn", ""))]
 
     def _prompt_end(self, report: Report) -> Pairs:
@@ -179,7 +189,7 @@ class Encoder:
         else:
             for member in members:
                 for kind, fields in member.items():
-                    party = v1_party(callid, kind, fields)
+                    party = self._party(callid, kind, fields)
                     if "trunk" in party:
                         party["trunkname"] = party.pop("trunk")
                     pairs.append((kind, party))

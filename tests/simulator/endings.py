@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .cdr import call_records
+from .cdr import call_records, loser_record
 from .encoding import Report
 from .legs import Leg
 from .readings import Byes
@@ -110,6 +110,14 @@ def leave_rooms(story: CallStory) -> list[Report]:
                 stories.remove(story)
             reports += conference_status(story, room)
     return reports
+
+
+def write_loser(story: CallStory, leg: Leg) -> list[Report]:
+    """Write the record of one phone that did not get the call."""
+    record = loser_record(story, leg)
+    story.truth.cdrs.append(record)
+    story.pbx.cdrs.append(record)
+    return [record]
 
 
 def write_records(story: CallStory, *, part: bool = False) -> list[Report]:

@@ -1,7 +1,10 @@
 """Ways in which an answer of the PBX can go wrong."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from types import MappingProxyType
+from typing import Any
 
 
 class Fault(Enum):
@@ -51,11 +54,16 @@ class PlannedFault:
     seconds: float | None
     location: str
     handled: bool
+    asked: Mapping[str, str]
     hits: int = 0
 
-    def applies_to(self, endpoint: str) -> bool:
-        """Tell whether a request for `endpoint` is hit."""
-        return self.count != 0 and self.endpoint in (None, endpoint)
+    def applies_to(self, endpoint: str, body: Mapping[str, Any]) -> bool:
+        """Tell whether a request is hit."""
+        return (
+            self.count != 0
+            and self.endpoint in (None, endpoint)
+            and all(str(body.get(key)) == value for key, value in self.asked.items())
+        )
 
 
 @dataclass(slots=True)
@@ -74,6 +82,7 @@ class Faults:
         seconds: float | None = None,
         location: str = "https://127.0.0.1:8088/",
         handled: bool | None = None,
+        asked: Mapping[str, str] = MappingProxyType({}),
     ) -> PlannedFault:
         """Let the next requests go wrong.
 
@@ -86,6 +95,8 @@ class Faults:
             location: for `REDIRECT`.
             handled: whether the PBX carries the request out before its answer goes
                 wrong; by default only where the answer needs it.
+            asked: parameters that a request has to have to be hit: a PBX may refuse
+                some questions and answer others.
         """
         plan = PlannedFault(
             fault=fault,
@@ -95,6 +106,7 @@ class Faults:
             seconds=seconds,
             location=location,
             handled=fault in _AFTER_THE_ACT if handled is None else handled,
+            asked=asked,
         )
         self.planned.append(plan)
         return plan
@@ -103,10 +115,12 @@ class Faults:
         """Forget every fault that is planned."""
         self.planned.clear()
 
-    def take(self, endpoint: str) -> PlannedFault | None:
+    def take(
+        self, endpoint: str, body: Mapping[str, Any] = MappingProxyType({})
+    ) -> PlannedFault | None:
         """Return the fault for this request, if any, and count it."""
         for plan in self.planned:
-            if plan.applies_to(endpoint):
+            if plan.applies_to(endpoint, body):
                 plan.hits += 1
                 if plan.count is not None:
                     plan.count -= 1

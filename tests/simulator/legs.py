@@ -1,5 +1,6 @@
 """One party of a call: a channel with its status (protocol 5.2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ class Leg:
     before_hold: str = ""
     # What reports say instead of `status`; "-" leaves the leg out of them.
     shown: str = ""
+    # The caller's number is not known to the PBX yet.
+    hides_number: bool = False
 
     @property
     def outside(self) -> str:
@@ -69,15 +72,23 @@ class Leg:
             case _:
                 return "Busy"
 
-    def member(self, *, with_status: bool = True) -> dict[str, Any]:
-        """Return the leg as an element of `members`."""
+    def member(
+        self, *, with_status: bool = True, name: Callable[[str], str] = str
+    ) -> dict[str, Any]:
+        """Return the leg as an element of `members`.
+
+        Args:
+            with_status: whether it says what the party does.
+            name: the form in which a number is written.
+        """
         fields: dict[str, Any]
         if self.kind == "ext":
-            fields = {"number": self.number, "channelid": self.channelid}
+            fields = {"number": name(self.number), "channelid": self.channelid}
         else:
+            shown = "" if self.hides_number else self.from_number
             fields = {
-                "from": self.from_number,
-                "to": self.to_number,
+                "from": name(shown) if shown else "",
+                "to": name(self.to_number),
                 "trunkname": self.trunk,
                 "channelid": self.channelid,
             }

@@ -191,6 +191,30 @@ class NoRecords(Enum):
     HEADER_ONLY = "a file with nothing but its header"
 
 
+class NoCalls(Enum):
+    """What `call/query` says if no call of the kind runs that was asked for."""
+
+    EMPTY_LIST = "`calls: []`"
+    NO_LIST = "success without `calls`"
+    ERROR_10005 = "10005"
+
+
+class GroupStart(Enum):
+    """How the phones of a ring group or queue begin to ring."""
+
+    TOGETHER = "in one report"
+    ONE_BY_ONE = "one report each"
+
+
+class LogRows(Enum):
+    """What is odd about some rows of the call log's file."""
+
+    PLAIN = "nothing"
+    COMMA = "a comma in a name, without quotes"
+    LONE_QUOTE = "a quote that nothing closes"
+    OTHER_TIME = "the time in another form"
+
+
 class MissingBody(Enum):
     """Errno for an empty body where a parameter is needed."""
 
@@ -224,6 +248,8 @@ class Readings:
     upper_case_md5: bool = False
     # 8.4 point 1 "(else 10004)"; 3 also has 20007 and 20009.
     missing_body: MissingBody = MissingBody.ERROR_10004
+    # 9 (1, 6): PHP's empty array, sent by clients in production.
+    array_body: bool = True
     # 7.1 "unknown-request error (10003) or a web-server 404 — UNSURE".
     old_firmware_answer: OldFirmware = OldFirmware.ERROR_10003
     # 2.4 "UNSURE whether omitted url/port keep or clear the login values".
@@ -246,6 +272,11 @@ class Readings:
     repeat_spacing: float = 5.0
     # 4.2: whether later reports wait for a repeated one is not said either.
     repeats_hold_up: bool = False
+    # 9 (4.2): a receiver in production answers 201.
+    any_2xx_will_do: bool = False
+    # 9 (4.2): how long the PBX waits for a receiver that answers nothing. These are
+    # real seconds: a receiver that hangs must not need a clock's help.
+    patience: float = 5.0
     # 2.3, 8.4 point 11 "HTTP never unless configured". Sent to the targets that
     # lived before the reboot.
     boot_up_after_reboot: bool = False
@@ -257,6 +288,12 @@ class Readings:
     registered_ip: bool = True
     # 8.3 "ExtensionStatus interleaves": before or after its CallStatus.
     extension_status_first: bool = False
+    # 4.4: in its v1 sample RING lists the callee first; 9 (5): it "may".
+    v1_callee_first: bool = True
+    # 9 (5): in v1 `ANSWERED` lists both parties.
+    v1_answered_lists_both: bool = False
+    # 9 (5): in v1 `inboundid` and `outboundid` equal `callid` in every sample.
+    v1_id_is_call_id: bool = False
     # 4.4 v1 name `desttrunkname`; a receiver got `dsttrcunkname`.
     v1_cdr_misspelled: bool = False
 
@@ -267,12 +304,29 @@ class Readings:
     byes: Byes = Byes.ONE_BY_ONE
     # 5.2 "The order of inbound/outbound/ext inside members is not fixed".
     extensions_first: bool = False
+    # 5.2 says nothing of extensions with two phones; each has a channel of its own.
+    two_phones: bool = False
+    # 5.2 does not say whether the phones of a group begin to ring in one report.
+    group_start: GroupStart = GroupStart.TOGETHER
+    # 5.2 does not say whether a caller in an IVR or a queue, whom the PBX has
+    # answered, hears phones ring as `ALERT` again.
+    alert_again: bool = False
+    # 9 (5.2): "Display Name<number>", seen for both families.
+    member_names: bool = False
+    # 5.2: a caller's number may follow after the first report, as from analog lines.
+    number_comes_late: bool = False
+    # 6.3 does not say whether a busy phone rings for a second call.
+    call_waiting: bool = False
     # 5.17 "The first leg's status while the caller's own phone rings is UNSURE".
     first_leg: FirstLeg = FirstLeg.RING
     # 5.2 "CallStatus can arrive after the NewCdr of the same callid".
     call_status_after_cdr: bool = False
     # 5.3 "transfers/forwards/queues may give several CDRs (UNSURE)".
     several_cdrs: bool = False
+    # The same: an agent's own, at once when he loses the call.
+    loser_cdr_at_once: bool = False
+    # 5.3 "v1 also `Callback`, `Transfer`".
+    more_cdr_types: bool = False
     # 5.3 "Phantom CDRs exist: callduraction 1 without any answer".
     phantom_cdr: bool = False
     # 5.3 "A parallel mobile leg can yield a CDR of type Outbound".
@@ -307,6 +361,12 @@ class Readings:
     lower_case_trunk_status: bool = False
     # 6.3 "what an idle extension yields is not documented".
     idle_calls: IdleCalls = IdleCalls.MISSING
+    # 9 (6.6): `call/query` read under `Calls`.
+    calls_key_upper: bool = False
+    # 6.6: what is said if nothing runs is not documented.
+    no_calls: NoCalls = NoCalls.EMPTY_LIST
+    # 9 (6.1): an S300 says a bare `UTC`.
+    bare_utc: bool = False
     # 6.1 `systemtime`'s "UTC±h": sign convention UNSURE. True: east is minus (as
     # POSIX TZ has it).
     utc_sign_reversed: bool = False
@@ -324,6 +384,8 @@ class Readings:
     bad_download: BadDownload = BadDownload.JSON
     # 6.11 "by the error table 'no CDR' is a failure (20021), not an empty file".
     no_records: NoRecords = NoRecords.AT_DOWNLOAD
+    # 6.11 does not say how the file quotes.
+    log_rows: LogRows = LogRows.PLAIN
     # 6.10 "renumbered when a message changes from unread to read: UNSURE".
     voicemail_renumbered: bool = False
 
@@ -340,6 +402,7 @@ class Readings:
         numbers: dict[str, tuple[Any, ...]] = {
             "repeat_count": (1, 3, 10),
             "repeat_spacing": (1.0, 5.0, 30.0),
+            "patience": (5.0, 10.0),
             "cdr_no_answer": ("NO ANSWER", "NO ANSWERED"),
         }
         default = cls()

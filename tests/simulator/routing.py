@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from .encoding import Report
 from .errors import StoryError
-from .readings import Waiting
+from .readings import GroupStart, Waiting
 from .state import QueueCaller
 
 if TYPE_CHECKING:
@@ -43,10 +43,24 @@ def set_path(story: CallStory, number: str) -> None:
 
 def ring_several(story: CallStory, group: str, members: Iterable[str]) -> list[Report]:
     set_path(story, group)
+    reports = _start(story, group, members)
+    return reports or story.tell()
+
+
+def _start(story: CallStory, group: str, members: Iterable[str]) -> list[Report]:
+    """Ring those of a group that can be rung."""
+    each = story.pbx.readings.group_start is GroupStart.ONE_BY_ONE
+    reports: list[Report] = []
+    rung = False
     for number in members:
-        if number in story.pbx.extensions and story.pbx.is_free(number):
+        if number in story.pbx.extensions and story.pbx.can_ring(number):
             story.ring_leg(story.extension_leg(number, "RING", group))
-    return story.tell()
+            rung = True
+            if each:
+                reports += story.tell()
+    if rung and not each:
+        reports += story.tell()
+    return reports
 
 
 def wait_at(story: CallStory, number: str) -> None:
@@ -87,13 +101,8 @@ def enter_queue(story: CallStory, number: str) -> list[Report]:
             )
         )
     reports = story.tell()
-    for agent in queue.all_agents():
-        known = agent in story.pbx.extensions
-        if known and agent not in queue.paused and story.pbx.is_free(agent):
-            story.ring_leg(story.extension_leg(agent, "RING", number))
-    if any(leg.status == "RING" for leg in story.legs):
-        reports += story.tell()
-    return reports
+    agents = [one for one in queue.all_agents() if one not in queue.paused]
+    return [*reports, *_start(story, number, agents)]
 
 
 def leave_queue(story: CallStory) -> None:
@@ -132,7 +141,7 @@ def no_answer_reports(story: CallStory, agent: str, *, pause: bool) -> list[Repo
 def conference_status(story: CallStory, room: str) -> list[Report]:
     """Return a `ConferenceStatus` with everybody in a room (protocol 5.16)."""
     stories = story.pbx.rooms.get(room, [])
-    members = [leg.member() for story in stories for leg in story.legs if leg.talks]
+    members = [one.member(leg) for one in stories for leg in one.legs if leg.talks]
     return [
         story.pbx.report(
             "ConferenceStatus",

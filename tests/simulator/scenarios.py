@@ -48,7 +48,10 @@ class Kind(StrEnum):
     INBOUND_TRANSFERRED_BY_API = "inbound_transferred_by_api"
     INBOUND_TRANSFER_LOST = "inbound_transfer_lost"
     GROUP_ANSWERED = "group_answered"
+    INBOUND_PICKED_UP = "inbound_picked_up"
     GROUP_MISSED = "group_missed"
+    GROUP_HUNTED = "group_hunted"
+    GROUP_PICKED_UP = "group_picked_up"
     QUEUE_ANSWERED = "queue_answered"
     QUEUE_ABANDONED = "queue_abandoned"
     QUEUE_AGENT_PAUSED = "queue_agent_paused"
@@ -59,6 +62,7 @@ class Kind(StrEnum):
     OUTBOUND_MISSED = "outbound_missed"
     OUTBOUND_BUSY = "outbound_busy"
     OUTBOUND_FAILED = "outbound_failed"
+    OUTBOUND_SECOND_TRUNK = "outbound_second_trunk"
     INTERNAL_ANSWERED = "internal_answered"
     INTERNAL_MISSED = "internal_missed"
     INTERNAL_BUSY = "internal_busy"
@@ -67,6 +71,10 @@ class Kind(StrEnum):
     API_DIAL_MISSED = "api_dial_missed"
     API_DIAL_NOT_PICKED_UP = "api_dial_not_picked_up"
     API_DIAL_OUTSIDE = "api_dial_outside"
+    API_DIAL_GROUP = "api_dial_group"
+    PAGING = "paging"
+    PAGING_ANNOUNCED = "paging_announced"
+    CONFERENCE = "conference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Scenario:
     trunk: str = ""
     did: str = ""
     by_api: bool = False
+    prompts: str = ""
     steps: tuple[Step, ...]
 
     def begin(self, pbx: PbxState) -> CallStory:
@@ -109,6 +118,7 @@ class Scenario:
             trunk=self.trunk,
             did=self.did,
             by_api=self.by_api,
+            prompts=self.prompts,
         )
 
 
@@ -145,8 +155,19 @@ class Planner:
             "ivr": not self.pbx.ivrs or not self.pbx.queues,
             "inbound": not self.pbx.trunks,
             "outbound": not self.pbx.trunks,
+            "paging": not self.pbx.paging_groups,
+            "conference": not self.pbx.conferences,
         }
-        return [kind for kind in Kind if not missing.get(kind.partition("_")[0], False)]
+        more = {
+            Kind.OUTBOUND_SECOND_TRUNK: len(self.pbx.trunks) < 2,
+            Kind.API_DIAL_GROUP: not self.pbx.ring_groups,
+        }
+        return [
+            kind
+            for kind in Kind
+            if not missing.get(kind.partition("_")[0], False)
+            and not more.get(kind, False)
+        ]
 
     def plan(
         self, kind: Kind | None = None, taken: frozenset[str] = frozenset()
@@ -160,7 +181,7 @@ class Planner:
         free = [
             number
             for number in self.pbx.extensions
-            if number not in taken and self.pbx.is_free(number)
+            if number not in taken and self.pbx.can_ring(number)
         ]
         if len(free) < 3:
             return None
@@ -179,10 +200,21 @@ class Planner:
                 ends = {"direction": "internal", "caller": third, "called": first}
             case "api":
                 goes_out = chosen is Kind.API_DIAL_OUTSIDE
+                inside = first
+                if chosen is Kind.API_DIAL_GROUP:
+                    inside = next(iter(self.pbx.ring_groups))
                 ends = {
                     "direction": "outbound" if goes_out else "internal",
                     "caller": third,
-                    "called": outside if goes_out else first,
+                    "called": outside if goes_out else inside,
+                }
+            case "paging" | "conference":
+                announced = chosen is Kind.PAGING_ANNOUNCED
+                groups = self.pbx.conferences if family == "conference" else None
+                ends = {
+                    "direction": "internal",
+                    "caller": "" if announced else third,
+                    "called": next(iter(groups or self.pbx.paging_groups)),
                 }
             case _:
                 called = {
@@ -196,6 +228,7 @@ class Planner:
             trunk="" if ends["direction"] == "internal" else trunk,
             did="5551000" if ends["direction"] == "inbound" else "",
             by_api=family == "api",
+            prompts="hello" if chosen is Kind.PAGING_ANNOUNCED else "",
             steps=steps,
             **ends,
         )
@@ -224,6 +257,7 @@ class Planner:
                 | Kind.GROUP_MISSED
                 | Kind.QUEUE_ABANDONED
                 | Kind.API_DIAL_NOT_PICKED_UP
+                | Kind.CONFERENCE
             ):
                 yield from (ring, Step(self._wait(), "hang_up"))
             case Kind.INBOUND_TIMED_OUT:
@@ -264,10 +298,55 @@ class Planner:
                 yield from (ring, answer)
                 yield Step(self._wait(), "transfer", (second,))
                 yield Step(self._wait(), "hang_up")
+            case Kind.INBOUND_PICKED_UP | Kind.GROUP_PICKED_UP:
+                yield from (ring, Step(self._wait(), "pick_up", (second,)))
+                yield from self._talk(second, "")
+            case Kind.OUTBOUND_ANSWERED:
+                yield from (ring, Step(self._wait(), "answer", (outside,)))
+                yield from self._talk(outside, "")
+            case Kind.OUTBOUND_SECOND_TRUNK:
+                others = [one for one in self.pbx.trunks if one != trunk]
+                another = self.source.choice(others)
+                yield from (ring, Step(self._wait(5), "try_trunk", (another,)))
+                yield Step(self._wait(), "answer", (outside,))
+                yield from self._talk(outside, "")
+            case Kind.OUTBOUND_FAILED:
+                reason = self.source.choice(REASONS)
+                yield from (ring, Step(self._wait(5), "fail", (reason,)))
+            case Kind.API_DIAL_ANSWERED:
+                # The caller picks up his own phone first.
+                yield from (ring, Step(self._wait(), "answer"), answer)
+                yield from self._talk(first, "")
+            case Kind.API_DIAL_GROUP:
+                yield from (ring, Step(self._wait(), "answer"))
+                yield Step(self._wait(), "answer")
+                yield Step(self._wait(300), "hang_up")
+            case Kind.API_DIAL_MISSED:
+                yield from (ring, Step(self._wait(), "answer"))
+                yield Step(self._wait(), "hang_up")
+            case Kind.API_DIAL_OUTSIDE:
+                yield from (ring, Step(self._wait(), "answer"))
+                yield Step(self._wait(), "answer", (outside,))
+                yield from self._talk(outside, "")
+            case _:
+                yield from self._steps_in_a_group(kind)
+
+    def _steps_in_a_group(self, kind: Kind) -> Iterator[Step]:
+        """Yield the steps of a call to a group, a queue or an IVR."""
+        ring = Step(0.0, "ring")
+        match kind:
             case Kind.GROUP_ANSWERED | Kind.QUEUE_ANSWERED:
                 # Nobody by name: whoever of the group is free.
                 yield from (ring, Step(self._wait(), "answer"))
                 yield Step(self._wait(300), "hang_up")
+            case Kind.GROUP_HUNTED:
+                yield from (Step(0.0, "hunt"), Step(self._wait(), "hunt"))
+                yield Step(self._wait(), "answer")
+                yield Step(self._wait(300), "hang_up")
+            case Kind.PAGING | Kind.PAGING_ANNOUNCED:
+                # Everybody hears it, one after the other picks up.
+                yield from (ring, Step(0.0, "answer"), Step(0.0, "answer"))
+                yield Step(self._wait(60), "time_out")
             case Kind.QUEUE_AGENT_PAUSED:
                 yield ring
                 agent = next(iter(self.pbx.queues.values())).all_agents()[0]
@@ -284,23 +363,6 @@ class Planner:
             case Kind.IVR_ABANDONED:
                 yield from (ring, Step(self._wait(), "dtmf", ("9",)))
                 yield Step(self._wait(), "hang_up")
-            case Kind.OUTBOUND_ANSWERED:
-                yield from (ring, Step(self._wait(), "answer", (outside,)))
-                yield from self._talk(outside, "")
-            case Kind.OUTBOUND_FAILED:
-                reason = self.source.choice(REASONS)
-                yield from (ring, Step(self._wait(5), "fail", (reason,)))
-            case Kind.API_DIAL_ANSWERED:
-                # The caller picks up his own phone first.
-                yield from (ring, Step(self._wait(), "answer"), answer)
-                yield from self._talk(first, "")
-            case Kind.API_DIAL_MISSED:
-                yield from (ring, Step(self._wait(), "answer"))
-                yield Step(self._wait(), "hang_up")
-            case Kind.API_DIAL_OUTSIDE:
-                yield from (ring, Step(self._wait(), "answer"))
-                yield Step(self._wait(), "answer", (outside,))
-                yield from self._talk(outside, "")
 
 
 def apply_step(step: Step, story: CallStory) -> list[Report]:

@@ -302,6 +302,20 @@ class PbxState:
         """Tell whether an extension does not want to be disturbed."""
         return self.extensions[number].options["dnd"] == "on"
 
+    def can_ring(self, number: str) -> bool:
+        """Tell whether an extension is rung for a call, busy or not."""
+        extension = self.extensions[number]
+        reachable = extension.is_fxs or extension.registered
+        busy = number in self.phones() and not self.readings.call_waiting
+        return reachable and not busy and not self.has_dnd(number)
+
+    def member_name(self, number: str) -> str:
+        """Return a party's number as reports write it."""
+        if not self.readings.member_names:
+            return number
+        extension = self.extensions.get(number)
+        return f"{extension.name if extension else 'Display Name'}<{number}>"
+
     # --- status words ---
 
     def list_status(self, extension: Extension, phones: dict[str, str]) -> str:

@@ -5,11 +5,11 @@ live engine (`calls`) sends them, the generator (`scenarios`) collects them.
 """
 
 from .encoding import Report
-from .endings import failure_report, finish, write_records
+from .endings import failure_report, finish, write_loser, write_records
 from .errors import StoryError
 from .legs import Leg
 from .readings import DtmfInfo, FirstLeg, HoldMarks, InboundTo, Losers
-from .routing import leave_queue, no_answer_reports, route
+from .routing import leave_queue, no_answer_reports, route, set_path
 from .state import ParkedCall, PbxState
 from .truth import Outcome, Truth
 
@@ -48,6 +48,7 @@ class CallStory:
         self.called = called
         self.trunk = trunk
         self.by_api = by_api
+        self.came_from_api = by_api
         self.prompts = prompts
         self.callid = pbx.next_unique()
         self.legs: list[Leg] = []
@@ -86,6 +87,7 @@ class CallStory:
                 to_number=(by_did and self.truth.did) or self.called,
                 trunk=self.trunk,
                 path=self.trunk if self.pbx.readings.trunk_call_path else "",
+                hides_number=self.pbx.readings.number_comes_late,
             )
         if self.by_api and caller not in self.pbx.extensions:
             # 6.6: the API may also connect two numbers outside.
@@ -118,7 +120,8 @@ class CallStory:
         )
 
     def _ringing(self, by: str = "") -> Leg:
-        for leg in self.legs:
+        # Of somebody's two phones it is the second that is picked up.
+        for leg in reversed(self.legs) if by else self.legs:
             if leg.status == "RING" and by in ("", leg.party, leg.channelid):
                 return leg
         raise StoryError(f"{by or 'nobody'} is not ringing in {self.callid}")
@@ -144,19 +147,42 @@ class CallStory:
 
     def ring_leg(self, leg: Leg) -> None:
         self.legs.append(leg)
+        if self.pbx.readings.two_phones and leg.status == "RING" and leg.number:
+            self.legs.append(self.extension_leg(leg.number, "RING", leg.path))
+        origin = self.origin
+        if (
+            self.pbx.readings.alert_again
+            and origin is not None
+            and origin.status == "ANSWERED"
+            and self.truth.answered_at is None
+            and self.machine_since is not None
+        ):
+            origin.status = "ALERT"
         if leg.party not in self.truth.rang:
             self.truth.rang.append(leg.party)
         if self.truth.rang_at is None:
             self.truth.rang_at = self.pbx.now()
 
-    def _drop_ringing(self) -> None:
-        """Let every ringing leg go as losing legs do."""
+    def _drop_ringing(self, winner: str = "") -> list[Report]:
+        """Let every ringing leg go as losing legs do; return their records."""
+        reports: list[Report] = []
         for leg in self.legs:
             if leg.status == "RING":
-                self.lost_legs.append(leg)
+                if leg.party != winner:
+                    reports += self._lose(leg)
                 leg.status = "BYE"
         if self.pbx.readings.losers is Losers.VANISH:
             self.legs = self.up()
+        return reports
+
+    def _lose(self, leg: Leg) -> list[Report]:
+        """Note that a phone did not get the call; return its record if it has one."""
+        if any(one.party == leg.party for one in self.lost_legs):
+            return []
+        self.lost_legs.append(leg)
+        if not self.pbx.readings.loser_cdr_at_once or not (self.path and leg.number):
+            return []
+        return write_loser(self, leg)
 
     # --- reports ---
 
@@ -165,7 +191,11 @@ class CallStory:
         listed = [leg for leg in self.legs if leg.is_listed]
         if self.pbx.readings.extensions_first:
             listed.sort(key=lambda leg: leg.kind != "ext")
-        return [leg.member(with_status=with_status) for leg in listed]
+        return [self.member(leg, with_status=with_status) for leg in listed]
+
+    def member(self, leg: Leg, *, with_status: bool = True) -> dict[str, object]:
+        """Return one of the members, as reports have it."""
+        return leg.member(with_status=with_status, name=self.pbx.member_name)
 
     def call_status(self) -> list[Report]:
         """Return a `CallStatus`, none if nobody monitors the call (5)."""
@@ -177,10 +207,18 @@ class CallStory:
             if trunk in self.pbx.trunks
         ):
             return []
+        if self.origin is not None:
+            # Only the first report can come too early to have it.
+            self.origin.hides_number = False
         return [self.pbx.report("CallStatus", self.callid, members=members)]
 
     def tell(self) -> list[Report]:
         """Return the reports about the change just made; forget who left."""
+        talking = [leg.party for leg in self.talking()]
+        if len(set(talking)) > 1:
+            self.truth.talked += [
+                one for one in dict.fromkeys(talking) if one not in self.truth.talked
+            ]
         calls = self.call_status()
         self.legs = self.up()
         phones = self.pbx.extension_reports(self.truth.extensions)
@@ -227,6 +265,10 @@ class CallStory:
                     self.origin.shown = "-"
             if self.origin.number:
                 self.truth.rang.append(self.origin.number)
+                if self.pbx.readings.two_phones:
+                    twin = self.extension_leg(self.origin.number, "RING")
+                    twin.shown = self.origin.shown
+                    self.legs.append(twin)
             return self.tell()
         return route(self, self.called, self.trunk)
 
@@ -235,6 +277,43 @@ class CallStory:
         self.check_goes_on()
         caller = of or (self.origin.party if self.origin else "")
         self.ring_leg(self.outbound_leg(number, trunk, caller))
+        return self.tell()
+
+    def hunt(self) -> list[Report]:
+        """Let the next phone of a ring group ring, and none before it any more."""
+        self.check_goes_on()
+        group = self.pbx.ring_groups[self.called]
+        left = [
+            number
+            for number in group.members
+            if number not in self.truth.rang and self.pbx.can_ring(number)
+        ]
+        if not left:
+            raise StoryError(f"nobody is left in {self.called}")
+        records = self._drop_ringing()
+        set_path(self, self.called)
+        self.ring_leg(self.extension_leg(left[0], "RING", self.called))
+        return [*self.tell(), *records]
+
+    def pick_up(self, by: str) -> list[Report]:
+        """Let an extension that does not ring take the call with a feature code."""
+        self.check_goes_on()
+        if not any(leg.status == "RING" for leg in self.legs):
+            raise StoryError(f"nothing to pick up in {self.callid}")
+        leg = self.extension_leg(by, "ANSWER", self.path)
+        records = self._drop_ringing(by)
+        self.legs.append(leg)
+        self._connect_callers()
+        self.note_answer(by)
+        return [*self.tell(), *records]
+
+    def try_trunk(self, trunk: str) -> list[Report]:
+        """Let the outbound route try another trunk: the first one failed."""
+        self.check_goes_on()
+        failed = self._ringing(self.called)
+        failed.status = "BYE"
+        self.trunk = self.truth.trunk = trunk
+        self.legs.append(self.outbound_leg(self.called, trunk, self.truth.caller))
         return self.tell()
 
     # --- steps: answering ---
@@ -248,19 +327,36 @@ class CallStory:
         """Let `by` (extension, number outside; "" for the first) pick up."""
         self.check_goes_on()
         leg = self._ringing(by)
-        if self.by_api and leg is self.origin:
+        if self.by_api and self.origin and leg.party == self.origin.party:
             self.by_api = False
+            self.origin = leg
             leg.status, leg.shown = "ALERT", ""
+            for other in self.legs:
+                if other is not leg:
+                    other.status = "BYE"
             return route(self, self.called, self.trunk)
+        held = self._hold_other_calls(leg)
         leg.status = "ANSWER"
-        if not self._is_paging():
-            self._drop_ringing()
+        records = [] if self._is_paging() else self._drop_ringing(leg.party)
+        self._connect_callers()
+        self.note_answer(leg.party)
+        return [*held, *self.tell(), *records]
+
+    def _connect_callers(self) -> None:
+        """Let who heard the ringback talk."""
         for other in self.legs:
             if other.status == "ALERT":
                 other.status = "ANSWERED"
         leave_queue(self)
-        self.note_answer(leg.party)
-        return self.tell()
+
+    def _hold_other_calls(self, leg: Leg) -> list[Report]:
+        """Put on hold whom the extension that picks up talks with."""
+        reports: list[Report] = []
+        for other in self.pbx.calls_of(leg.number) if leg.number else ():
+            own = [one for one in other.talking() if one.number == leg.number]
+            if other is not self and own and len(other.talking()) > 1:
+                reports += other.hold(own[0].channelid)
+        return reports
 
     def _is_paging(self) -> bool:
         return self.path in self.pbx.paging_groups
@@ -268,28 +364,34 @@ class CallStory:
     def decline(self, by: str) -> list[Report]:
         """Let one of several ringing phones turn the call away."""
         self.check_goes_on()
-        self._ringing(by).status = "BYE"
-        return self.tell()
+        return self._stop_ringing(by)
+
+    def _stop_ringing(self, by: str) -> list[Report]:
+        """Let one who is rung not be rung any more, on all his phones."""
+        leg = self._ringing(by)
+        records = self._lose(leg)
+        for one in self.legs:
+            if one.status == "RING" and one.party == leg.party:
+                one.status = "BYE"
+        return [*self.tell(), *records]
 
     def agent_timeout(self, agent: str, *, pause: bool = False) -> list[Report]:
         """Let a queue give up ringing an agent, and perhaps pause him (protocol 5.13, 5.14)."""
         self.check_goes_on()
-        leg = self._ringing(agent)
-        leg.status = "BYE"
-        reports = self.tell()
+        reports = self._stop_ringing(agent)
         return [*reports, *no_answer_reports(self, agent, pause=pause)]
 
     def voicemail(self, box: str = "") -> list[Report]:
         """Let the voicemail of `box` (by default of who was called) answer."""
         self.check_goes_on()
-        self._drop_ringing()
+        records = self._drop_ringing()
         leave_queue(self)
         self.mailbox = box or self.called
         if self.machine_since is None:
             self.machine_since = self.pbx.now()
         if self.origin is not None:
             self.origin.status = "ANSWERED"
-        return self.tell()
+        return [*self.tell(), *records]
 
     # --- steps: during the call ---
 
@@ -336,7 +438,7 @@ class CallStory:
         self.check_goes_on()
         reports: list[Report] = []
         if self.talking() and any(leg.status == "RING" for leg in self.legs):
-            self._drop_ringing()
+            reports += self._drop_ringing()
         if len(self.talking()) >= 2:
             leaver = self.leg_of(by) if by else self._extension_side()
             if self.pbx.readings.several_cdrs:
@@ -346,14 +448,14 @@ class CallStory:
             if leaver is self.origin:
                 self.origin = self.talking()[0]
         else:
-            self._drop_ringing()
+            reports += self._drop_ringing()
             leave_queue(self)
         self.truth.transferred_to.append(to)
         left = [leg for leg in self.legs if leg.is_up]
         told = route(self, to, trunk or self.trunk)
         if by_user:
             parties = left + [leg for leg in self.legs if leg.status == "RING"]
-            members = [leg.member(with_status=False) for leg in parties]
+            members = [self.member(leg, with_status=False) for leg in parties]
             told.insert(0, self.pbx.report("Tranfer", self.callid, members=members))
         return told + reports
 
@@ -366,11 +468,12 @@ class CallStory:
     def forward(self, to: str, *, trunk: str = "") -> list[Report]:
         """Let the called extension's forwarding send the call to `to` (protocol 5.6)."""
         self.check_goes_on()
-        self._drop_ringing()
-        members = [self.origin.member(with_status=False)] if self.origin else []
+        records = self._drop_ringing()
+        origin = self.origin
+        members = [self.member(origin, with_status=False)] if origin else []
         report = self.pbx.report("Forward", self.callid, members=members)
         self.truth.forwarded_to.append(to)
-        reports = [report]
+        reports = [report, *records]
         if self.pbx.readings.several_cdrs:
             reports += write_records(self, part=True)
         return reports + route(self, to, trunk or self.trunk)
@@ -428,7 +531,9 @@ class CallStory:
         return reports
 
     def _dtmf_report(self, leg: Leg, fields: dict[str, str]) -> Report:
-        return self.pbx.report("DTMF", self.callid, members=[leg.member()], **fields)
+        return self.pbx.report(
+            "DTMF", self.callid, members=[self.member(leg)], **fields
+        )
 
     def choose(self, key: str) -> list[Report]:
         """Press a key in an IVR and go where it leads."""
@@ -485,7 +590,7 @@ class CallStory:
         self.check_goes_on()
         leg = self.leg_of(by) if by else (self.origin or self.legs[0])
         ringing = [one for one in self.legs if one.status == "RING"]
-        if leg in ringing and len(ringing) > 1:
+        if leg in ringing and len({one.party for one in ringing}) > 1:
             return self.decline(leg.channelid)
         if leg.talks and len(self.talking()) > 2:
             leg.status = "BYE"

@@ -35,6 +35,8 @@ class Truth:
     path: str = ""
     # Extensions and mobile numbers in the order in which they began to ring.
     rang: list[str] = field(default_factory=list)
+    # Who was ever connected: extensions and numbers outside, also the caller.
+    talked: list[str] = field(default_factory=list)
     answered_by: str = ""
     started_at: float = 0.0
     rang_at: float | None = None

@@ -136,21 +136,38 @@ async def test_an_https_target_where_a_reading_allows_it(
 
 
 async def test_a_receiver_that_never_answers_costs_a_time_out(
-    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient,
 ) -> None:
-    monkeypatch.setattr("tests.simulator.courier.TIME_OUT", 0.05)
 
     async def take(request: WebRequest) -> WebResponse:
         return WebResponse(silent=True)
 
     server = WebServer(take, "127.0.0.1", 0)
     await server.start(None)
-    client = await make_client(login=False)
+    client = await make_client(login=False, readings=Readings(patience=0.05))
     await client.login(port=str(server.port))
     await client.sim.emit(REPORT)
     await client.sim.idle()
     await server.stop()
     assert [sent.error for sent in client.sim.lost] == ["time-out"]
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+async def test_a_receiver_that_answers_201_has_it_if_any_2xx_will_do(
+    make_client: MakeClient, lenient: bool
+) -> None:
+    async def take(request: WebRequest) -> WebResponse:
+        return WebResponse(status=201)
+
+    server = WebServer(take, "127.0.0.1", 0)
+    await server.start(None)
+    client = await make_client(login=False, readings=Readings(any_2xx_will_do=lenient))
+    await client.login(port=str(server.port))
+    await client.sim.emit(REPORT)
+    await client.sim.idle()
+    await server.stop()
+    assert [sent.status for sent in client.sim.sent] == [201]
+    assert len(client.sim.delivered) == lenient
 
 
 async def test_a_heartbeat_moves_the_target(client: Client) -> None:

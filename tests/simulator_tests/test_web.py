@@ -7,7 +7,7 @@ import ssl
 import aiohttp
 import pytest
 
-from tests.simulator import Fault, ManualClock, Settings, Simulator
+from tests.simulator import Fault, ManualClock, Readings, Settings, Simulator
 
 from .conftest import Client, MakeClient
 
@@ -59,8 +59,18 @@ async def test_a_get_fails_with_20001_and_text_with_20000(client: Client) -> Non
     assert b'"20001"' in body
     _, body = await client.raw("extension/query", data="number=1", token=client.token)
     assert b'"20000"' in body
-    _, body = await client.raw("extension/query", data="[]", token=client.token)
+    _, body = await client.raw("extension/query", data="[1]", token=client.token)
     assert b'"20000"' in body
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_an_empty_array_is_a_body_without_parameters(
+    make_client: MakeClient, taken: bool
+) -> None:
+    client = await make_client(readings=Readings(array_body=taken))
+    _, body = await client.raw("extension/list", data="[]", token=client.token)
+    assert (b'"Success"' in body) is taken
+    assert (b'"20000"' in body) is not taken
 
 
 async def test_an_empty_body_is_enough_without_parameters_only(client: Client) -> None:

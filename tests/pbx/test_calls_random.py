@@ -134,6 +134,17 @@ def play(kind: Kind, seed: int, reading: Readings) -> Story:
     return replace(story, reports=named)
 
 
+# Where no two parties meet in one call, so that nobody is told to answer: an
+# announcement, and who is alone in a conference.
+NOBODYS = (Kind.PAGING_ANNOUNCED, Kind.CONFERENCE)
+ROOMS = {one.number for one in PBX.conferences}
+
+
+def is_nobodys(truth: Truth) -> bool:
+    """Tell whether a call is of one of those kinds."""
+    return not truth.caller or truth.called in ROOMS
+
+
 seeds = st.integers(0, 400)
 kinds = st.sampled_from(Kind)
 
@@ -173,21 +184,30 @@ def test_an_undisturbed_call_is_told_as_it_was(
     *before, last = home.told
     call = last.call
     steps = [told.step.value for told in before]
-    assert steps == ["ringing"] * (truth.rang_at is not None) + ["answered"] * (
-        truth.answered_at is not None
-    )
+    if kind in NOBODYS:
+        assert steps == []
+    else:
+        assert steps == ["ringing"] * (truth.rang_at is not None) + ["answered"] * (
+            truth.answered_at is not None
+        )
     assert last.step in TERMINAL
     assert call.outcome == expected_outcome(truth)
     assert call.direction == truth.direction
-    assert (call.answered_by or "") == truth.answered_by
-    assert (call.caller_number, call.called_number) == (truth.caller, truth.called)
+    if kind is not Kind.CONFERENCE:
+        assert (call.answered_by or "") == truth.answered_by
+    assert (call.caller_number or "", call.called_number) == (
+        truth.caller,
+        truth.called,
+    )
     assert set(call.extensions) == set(truth.extensions)
     assert (call.trunk or "", call.did_number or "") == (truth.trunk, truth.did)
     # Of an IVR that leads to a queue, the queue.
     assert call.path in ({None} if not truth.path else {truth.path, "6700"})
     assert truth.ended_at is not None
     talk = truth.ended_at - truth.answered_at if truth.answered_at else 0
-    assert call.talk_seconds == talk
+    # Of a part that ends in the second before the whole, the record may be the first.
+    assert call.talk_seconds is not None
+    assert abs(call.talk_seconds - talk) <= bool(truth.transferred_to)
     assert last.at <= story.reports[-1][0] + 3
     assert home.calls.active_count == 0
 
@@ -202,8 +222,9 @@ def test_many_calls_at_once_are_told_apart(seed: int, reading: int) -> None:
     outcomes = {call_id: str(told.call.outcome) for call_id, told in ends.items()}
     assert outcomes == {one.callid: expected_outcome(one) for one in traffic.truths}
     steps = Counter(told.step for told in home.told)
-    assert steps[Step.RINGING] == sum(bool(one.rang_at) for one in traffic.truths)
-    assert steps[Step.ANSWERED] == sum(bool(one.answered_at) for one in traffic.truths)
+    heard = [one for one in traffic.truths if not is_nobodys(one)]
+    assert steps[Step.RINGING] == sum(bool(one.rang_at) for one in heard)
+    assert steps[Step.ANSWERED] == sum(bool(one.answered_at) for one in heard)
     home.calls.expire(at(sent[-1][0] + 3600))
     calls = home.calls
     assert not (calls._open or calls._closing or calls._finished)
@@ -326,7 +347,7 @@ def test_shuffled_and_repeated_calls_end_as_they_did(
     call = home.told[-1].call
     assert call.outcome == expected_outcome(story.truth)
     assert call.direction == story.truth.direction
-    assert call.caller_number == story.truth.caller
+    assert (call.caller_number or "") == story.truth.caller
 
 
 def is_clear(story: Story) -> bool:

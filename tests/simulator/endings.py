@@ -36,7 +36,7 @@ def finish(story: CallStory, first: Leg | None) -> list[Report]:
     byes = story.pbx.readings.byes
     up = story.up()
     if first is not None and len(up) > 1 and byes is not Byes.TOGETHER:
-        first.status = "BYE"
+        first.status, first.shown = "BYE", ""
         reports += story.call_status()
     rest_is_told = first is not None and byes is Byes.FIRST_ONLY
     for leg in story.legs:

@@ -52,8 +52,10 @@ def _start(story: CallStory, group: str, members: Iterable[str]) -> list[Report]
     each = story.pbx.readings.group_start is GroupStart.ONE_BY_ONE
     reports: list[Report] = []
     rung = False
+    caller = story.origin.party if story.origin else ""
     for number in members:
-        if number in story.pbx.extensions and story.pbx.can_ring(number):
+        known = number in story.pbx.extensions and number != caller
+        if known and story.pbx.can_ring(number):
             story.ring_leg(story.extension_leg(number, "RING", group))
             rung = True
             if each:

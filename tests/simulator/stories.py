@@ -337,7 +337,14 @@ class CallStory:
             return route(self, self.called, self.trunk)
         held = self._hold_other_calls(leg)
         leg.status = "ANSWER"
-        records = [] if self._is_paging() else self._drop_ringing(leg.party)
+        records: list[Report] = []
+        if self._is_paging():
+            # Everybody hears it; nobody on two phones.
+            for other in self.legs:
+                if other.status == "RING" and other.party == leg.party:
+                    other.status = "BYE"
+        else:
+            records = self._drop_ringing(leg.party)
         self._connect_callers()
         self.note_answer(leg.party)
         return [*held, *self.tell(), *records]

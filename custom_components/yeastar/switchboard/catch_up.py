@@ -15,6 +15,7 @@ from ..pbx.calls import Call
 from ..pbx.calls.log import by_call, call_of, read_call_log
 from ..pbx.calls.record import CallRecord
 from ..pbx.calls.running import Fate, RunningCalls
+from ..pbx.calls.tracker import LONGEST_CALL
 from ..pbx.client import YeastarClient
 from ..pbx.clock import PbxClock, began_by_id
 from ..pbx.errors import InvalidAuthError, PbxError
@@ -37,9 +38,6 @@ _JUST_NOW: Final = timedelta(seconds=20)
 _UNCERTAIN: Final = timedelta(hours=1)
 # Ids begin with a time if that of the last call seen to begin did, about.
 _PROVEN: Final = timedelta(minutes=2)
-# A call that was told before a restart and of which the PBX cannot tell whether it
-# runs is over after this long.
-_LONGEST_CALL: Final = timedelta(days=1)
 # How many calls are told in one go, before Home Assistant may do something else.
 _AT_ONCE: Final = 20
 
@@ -157,7 +155,7 @@ class CatchUp:
         adopt(board, running.calls.values())
         for call in forgotten:
             answer = running.answer(call.call_id, on_trunk=call.trunk is not None)
-            long_ago = call.started_at is None or now - call.started_at > _LONGEST_CALL
+            long_ago = call.started_at is None or now - call.started_at > LONGEST_CALL
             if call.call_id not in board.calls and (
                 answer.fate is Fate.OVER or (answer.fate is Fate.UNKNOWN and long_ago)
             ):

@@ -58,7 +58,8 @@ class Questions:
             running = await self.running()
             for call_id in silent:
                 answer = running.answer(call_id, on_trunk=calls.on_trunk(call_id))
-                self._take(call_id, answer, over)
+                if answer.fate is not Fate.UNKNOWN:
+                    self._take(call_id, answer, over)
             # The others need not be asked about as soon.
             for call_id, call in running.calls.items():
                 if calls.is_silent(call_id, dt_util.utcnow()):
@@ -69,10 +70,7 @@ class Questions:
                 continue
             if not self._may_ask(_ONE_CALL_COST):
                 break
-            answer = await self._ask_about(call_id)
-            if answer.fate is Fate.UNKNOWN:
-                calls.cannot_tell(call_id, dt_util.utcnow())
-            self._take(call_id, answer, over)
+            self._take(call_id, await self._ask_about(call_id), over)
         return over
 
     async def running(self) -> RunningCalls:
@@ -100,7 +98,7 @@ class Questions:
             )
         except PbxError:
             # It must not stay the first to be asked about, before all others.
-            calls.cannot_tell(call_id, dt_util.utcnow())
+            self._take(call_id, CallAnswer(Fate.UNKNOWN), [])
             raise
         finally:
             self._allowance -= self._sent - before
@@ -116,6 +114,8 @@ class Questions:
                 # No report told that anybody hung up.
                 board.delivery.missed(now)
             over.append(call_id)
+        elif answer.fate is Fate.UNKNOWN:
+            board.handle(board.calls.cannot_tell(call_id, now), now)
 
     @property
     def _sent(self) -> int:

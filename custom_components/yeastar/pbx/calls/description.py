@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from . import times
@@ -87,6 +87,9 @@ def describe(
             # A dialling phone that was never picked up; the DID for what it leads to.
             called = evidence.called
         calling = calling or first.caller
+        if ended_at is not None and _began_unheard(evidence, judged, ended_at):
+            # Where it rang by then may be where it was sent on to.
+            called = first.called or called
         called = called or first.called
     path = evidence.path or (before.path if before else None) or judged.path
     if path is None and called and plan.answers_itself(called):
@@ -120,9 +123,15 @@ def describe(
         caller_name=plan.name_of(calling) if calling else None,
         called_number=called,
         did_number=did,
-        trunk=(line.trunk if line else None)
-        or _first(record.trunk for record in evidence.records)
-        or (before.trunk if before else None),
+        trunk=_first(
+            (
+                line.trunk if line is not None and line.talked else None,
+                first.trunk if first is not None else None,
+                line.trunk if line is not None else None,
+                *(record.trunk for record in evidence.records),
+                before.trunk if before is not None else None,
+            )
+        ),
         path=path,
         extensions=_extensions(evidence, judged, plan, calling, called, answered_by),
         answered_by=answered_by,
@@ -140,6 +149,14 @@ def describe(
 def _first(values: Iterable[str | None]) -> str | None:
     """Return the first value that is there."""
     return next((value for value in values if value), None)
+
+
+def _began_unheard(evidence: Evidence, judged: Records, ended_at: datetime) -> bool:
+    """Return True if a call had gone on for a while when it was first heard of."""
+    if evidence.resumed or evidence.started_at is None or judged.seconds is None:
+        return False
+    heard = ended_at - evidence.started_at
+    return heard + times.ALIKE < timedelta(seconds=judged.seconds)
 
 
 def _direction(
@@ -163,9 +180,10 @@ def _direction(
     if before is not None:
         # Only the phones of it may have been heard again.
         return before.direction
-    if caller is not None and all(
+    alone = caller is not None and all(
         leg.person == caller.person for leg in evidence.legs.values()
-    ):
+    )
+    if alone and judged.first is None:
         # Dialled, and reached nobody in the house (CallFailed: protocol 5.7).
         return Direction.OUTBOUND
     return Direction.INTERNAL

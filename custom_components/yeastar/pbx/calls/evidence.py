@@ -241,7 +241,11 @@ class Evidence:
         """Return True if there is a sign that the call is over."""
         if self.hung_up:
             return True
-        return bool(self.records) and (not self.legs or self._records_end_it(plan))
+        if not self.records:
+            return False
+        if not self.legs:
+            return not self.judged(plan).leave_more
+        return self._records_end_it(plan)
 
     def complete(self, plan: NumberPlan) -> bool:
         """Return True if both halves of the end are there: hang-ups and CDR.
@@ -288,6 +292,8 @@ class Evidence:
     def covered_by(self, records: Iterable[CallRecord], plan: NumberPlan) -> bool:
         """Return True if records are about everybody who was last known to be there."""
         judged = Records(records, plan, inbound=self.line("inbound") is not None)
+        if not self.legs:
+            return not judged.leave_more
         live = [leg for leg in self.legs.values() if leg.live]
         return bool(live) and judged.cover(live, self.path)
 
@@ -342,8 +348,8 @@ class Evidence:
         return callers[0] if len({leg.person for leg in callers}) == 1 else None
 
     def rings(self, caller: Leg) -> bool:
-        """Return True if somebody's phone rings because of who calls."""
-        return any(
+        """Return True if somebody's phone rings because of who calls, still."""
+        return caller.live and any(
             leg.rings and leg.person != caller.person for leg in self.legs.values()
         )
 
@@ -495,7 +501,7 @@ class Evidence:
         """
         if self.answered_by is not None:
             return
-        if not self.person and self.called is None:
+        if not self.person and self.called is None and self.sent_on_at is None:
             self._note_called()
         talked = self._talked
         from_outside = self.line("inbound") is not None

@@ -71,7 +71,9 @@ class Records:
             return Role.PHANTOM
         # The call came in, or began in the house; a trunk that it goes out on while
         # it still does so leads to somebody's mobile.
-        others = [one for one in self._all if one.kind != "OUTBOUND"]
+        others = [
+            one for one in self._all if one.kind != "OUTBOUND" and not one.phantom
+        ]
         if record.kind == "OUTBOUND" and (
             any(record.overlaps(one) for one in others)
             or (self._inbound and not others)
@@ -247,6 +249,14 @@ class Records:
         return main is not None and self.roles[id(main)] is not Role.MACHINE
 
     # --- legs ---
+
+    @cached_property
+    def leave_more(self) -> bool:
+        """Return True if they are only of phones that did not get the call.
+
+        Another phone may ring on, or have taken it.
+        """
+        return all(role is Role.LOSER for role in self.roles.values())
 
     def cover(self, legs: Iterable[Leg], group: str | None) -> bool:
         """Return True if the records are about all of these legs.

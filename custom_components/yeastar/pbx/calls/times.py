@@ -11,7 +11,8 @@ from .evidence import Evidence
 from .records import Records
 
 # Records have whole seconds, and reports take a moment.
-_ALIKE = timedelta(seconds=2)
+ALIKE = timedelta(seconds=2)
+_SECOND = timedelta(seconds=1)
 # How far a record's own start may be from what was heard, to be of the same call.
 _SAME_START = timedelta(seconds=5)
 
@@ -92,10 +93,10 @@ def _span(
     if not evidence.legs and not evidence.resumed:
         # Nothing but records: their clock is all there is.
         return span[0], span[1], True
-    if heard is None or ended - length <= heard + _ALIKE:
+    if heard is None or ended - length <= heard + ALIKE:
         # Its beginning was not heard, or it was.
         by_record = ended - length
-        if heard is not None and abs(heard - by_record) <= _ALIKE:
+        if heard is not None and -ALIKE <= heard - by_record <= _SECOND:
             by_record = heard
         return by_record, ended, True
     seen = evidence.hung_up_at is not None and not evidence.unknown
@@ -122,7 +123,7 @@ def _answer(
         taken = ended - timedelta(seconds=judged.since_answer)
         if seen is not None and taken > seen:
             taken = seen
-        if evidence.waiting_at is not None and taken < evidence.waiting_at - _ALIKE:
+        if evidence.waiting_at is not None and taken < evidence.waiting_at - ALIKE:
             taken = seen or evidence.waiting_at
     if taken is None:
         return None

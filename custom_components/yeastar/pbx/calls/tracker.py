@@ -25,6 +25,8 @@ REMEMBER = timedelta(minutes=10)
 # How long an open call may be silent before the PBX is asked about it; if it is still
 # silent then, twice as long, and four times.
 SILENT = timedelta(minutes=2)
+# A call of which the PBX cannot tell whether it runs is over after so long a silence.
+LONGEST_CALL = timedelta(days=1)
 _LONGEST_PAUSE = 2
 
 # Far more than any S-Series PBX can carry (S300: 60 calls at once); whoever invents
@@ -290,11 +292,15 @@ class CallTracker:
             call.evidence.take_members(members, now, complete=True)
         return self._tell(call, now)
 
-    def cannot_tell(self, call_id: str, now: datetime) -> None:
+    def cannot_tell(self, call_id: str, now: datetime) -> list[Transition]:
         """Take in that the PBX, when it was asked, could not tell about a call."""
         self._notice(now)
-        if (call := self._open.get(call_id)) is not None:
-            call.doubt_at, call.pauses, call.asked_at = None, call.pauses + 1, now
+        if (call := self._open.get(call_id)) is None:
+            return []
+        call.doubt_at, call.pauses, call.asked_at = None, call.pauses + 1, now
+        if now - call.evidence.heard_at < LONGEST_CALL:
+            return []
+        return self.gone(call_id, now)
 
     def gone(self, call_id: str, now: datetime) -> list[Transition]:
         """Take in that the PBX does not know a call any more.

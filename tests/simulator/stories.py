@@ -595,6 +595,9 @@ class CallStory:
         leaves alone; otherwise the call is over.
         """
         self.check_goes_on()
+        if not self.legs:
+            # The PBX called nobody who could be rung.
+            return finish(self, None)
         leg = self.leg_of(by) if by else (self.origin or self.legs[0])
         ringing = [one for one in self.legs if one.status == "RING"]
         if leg in ringing and len({one.party for one in ringing}) > 1:

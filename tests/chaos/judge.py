@@ -56,13 +56,14 @@ def wrong_calls(
             truth is not None and _looks_like_a_phantom(truth)
         )
         lost = nowhere and _forgotten(events[-1].time_fired_timestamp, crashes)
+        of_it = [one for one in heard if one.data["payload"].get("call_id") == call_id]
         for problem in _wrong_steps(call_id, events, lost=lost):
-            yield f"{problem} (recorded: {call_id in recorded}, {truth})"
+            recorded_too = call_id in recorded
+            yield f"{problem} (recorded: {recorded_too}, {truth}) {_evidence(of_it)}"
         if truth is None:
             continue
-        of_it = [one for one in heard if one.data["payload"].get("call_id") == call_id]
         if problem := _wrong_end(truth, events[-1], of_it, pbx):
-            yield problem
+            yield f"{problem} {_evidence(of_it)}"
     for call_id, truth in truths.items():
         if truth.outcome is Outcome.REFUSED or call_id in steps:
             continue
@@ -70,11 +71,24 @@ def wrong_calls(
             yield f"{call_id} ({truth.outcome}) was never told"
 
 
+def _evidence(heard: Told) -> str:
+    """Return what was heard of a call, for whoever has to find out what is wrong."""
+    lines = []
+    for event in heard:
+        payload = event.data["payload"]
+        parties = [
+            (one.get("number") or one.get("from"), one.get("member_status"))
+            for one in payload.get("members", ())
+        ]
+        when = event.time_fired.strftime("%H:%M:%S")
+        status = payload.get("status", "")
+        lines.append(f"{when} {event.data['type']} {status} {parties}")
+    return "heard:\n    " + "\n    ".join(lines)
+
+
 def _recorded(pbx: Simulator) -> set[str]:
     """Return the calls that the log has in rows that can be read."""
-    return {
-        str(record["callid"]) for record in pbx.pbx.cdrs if not is_odd(pbx, record)
-    }
+    return {str(record["callid"]) for record in pbx.pbx.cdrs if not is_odd(pbx, record)}
 
 
 def _forgotten(told_at: float, crashes: Collection[float]) -> bool:
@@ -117,18 +131,18 @@ def _wrong_end(
     data = event.data
     answered = truth.outcome is Outcome.ANSWERED
     if (data["outcome"] == "answered") != answered and not (
-        _ambiguous(truth, pbx) or (answered and _unproven(event, heard))
+        _ambiguous(truth, pbx) or (answered and _unproven(event, heard, pbx))
     ):
         return f"{truth.callid} ended as {data['outcome']}, was {truth}"
     if truth.callid in _recorded(pbx):
-        if data["direction"] != truth.direction:
+        if data["direction"] != truth.direction and not _nobody_reached(event, heard):
             return f"{truth.callid} is {data['direction']}, was {truth}"
         if data["caller_number"] not in (truth.caller, None):
             return f"{truth.callid} came from {data['caller_number']}, was {truth}"
     return None
 
 
-def _unproven(end: Event[dict[str, Any]], heard: Told) -> bool:
+def _unproven(end: Event[dict[str, Any]], heard: Told, pbx: Simulator) -> bool:
     """Tell whether reports ended a call and none of them, until then, had an answer.
 
     Those that had were lost, and who is to tell the end three seconds later cannot
@@ -136,11 +150,29 @@ def _unproven(end: Event[dict[str, Any]], heard: Told) -> bool:
     """
     at = end.time_fired_timestamp
     before = [one for one in heard if one.time_fired_timestamp <= at]
+    if any(_has_an_answer(one.data["payload"]) for one in before):
+        return False
+    if end.data["call_id"] not in _recorded(pbx):
+        return True
     if end.data["late"] or not before:
         return False
-    if at - before[-1].time_fired_timestamp > LONGEST_WAIT:
-        return False
-    return not any(_has_an_answer(one.data["payload"]) for one in before)
+    return at - before[-1].time_fired_timestamp <= LONGEST_WAIT
+
+
+def _nobody_reached(end: Event[dict[str, Any]], heard: Told) -> bool:
+    """Tell whether all that was heard, until the end, is a phone that dialled."""
+    at = end.time_fired_timestamp
+    before = [one.data for one in heard if one.time_fired_timestamp <= at]
+    parties = {
+        (member["kind"], member.get("number"))
+        for data in before
+        for member in data["payload"].get("members", ())
+    }
+    return (
+        not end.data["late"]
+        and all(data["type"] != "new_cdr" for data in before)
+        and len(parties) == 1
+    )
 
 
 def _has_an_answer(payload: dict[str, Any]) -> bool:

@@ -132,6 +132,7 @@ class Line:
         for call_id in over:
             del begun[call_id]
         self.calls = CallTracker(Numbers(), over, begun)
+        self.calls.resume()
 
     def gone(self, when: float) -> None:
         self.wait(when)

@@ -73,6 +73,7 @@ class Switchboard:
         self.settings_watched: set[str] = set()
         self.history = history
         self.calls = CallTracker(self.directory, history.told, history.begun)
+        self.calls.resume()
         self.devices = Devices(hass, entry_id, serial)
         self.changed: Listeners[()] = Listeners()
         self.called: Listeners[Transition] = Listeners()

@@ -14,8 +14,7 @@ from ..delivery.watch import Delivery
 from ..pbx.calls import Call
 from ..pbx.calls.log import by_call, call_of, read_call_log
 from ..pbx.calls.record import CallRecord
-from ..pbx.calls.running import Fate, RunningCalls
-from ..pbx.calls.tracker import LONGEST_CALL
+from ..pbx.calls.running import CallAnswer, Fate, RunningCall, RunningCalls
 from ..pbx.client import YeastarClient
 from ..pbx.clock import PbxClock, began_by_id
 from ..pbx.errors import InvalidAuthError, PbxError
@@ -104,8 +103,6 @@ class CatchUp:
                 just_ended = await self._tell_log(now, over)
                 if just_ended:
                     again = LOOK_AGAIN_IN
-                else:
-                    await self._end_forgotten(now)
                 self.log_reads += 1
                 self.log_problem = None
             except InvalidAuthError:
@@ -141,36 +138,6 @@ class CatchUp:
             if call_id not in just_ended:
                 board.handle(board.calls.gone(call_id, now), now)
 
-    async def _end_forgotten(self, now: datetime) -> None:
-        """Tell the end of calls that were told before a restart and are nowhere now.
-
-        A power cut may take PBX and Home Assistant down together: then the call is
-        not running any more, and has no record.
-        """
-        board = self._board
-        forgotten = self._forgotten
-        if not forgotten:
-            return
-        running = await self._questions.running()
-        adopt(board, running.calls.values())
-        for call in forgotten:
-            answer = running.answer(call.call_id, on_trunk=call.trunk is not None)
-            long_ago = call.started_at is None or now - call.started_at > LONGEST_CALL
-            if call.call_id not in board.calls and (
-                answer.fate is Fate.OVER or (answer.fate is Fate.UNKNOWN and long_ago)
-            ):
-                board.tell_found(call.call_id, ())
-
-    @property
-    def _forgotten(self) -> list[Call]:
-        """Return the calls that were told before a restart and not heard of since."""
-        board = self._board
-        return [
-            call
-            for call_id, (call, _) in board.history.begun.items()
-            if call_id not in board.calls
-        ]
-
     def _look_back_to(self, now: datetime) -> datetime:
         """Return from when on the log is read: it is asked for calls by their start.
 
@@ -179,8 +146,7 @@ class CatchUp:
         board = self._board
         starts = [board.history.told.look_back_to(now)]
         for call_id, (call, _) in board.history.begun.items():
-            lost = call_id not in board.calls or board.calls.is_silent(call_id, now)
-            if lost and call.started_at is not None:
+            if board.calls.is_silent(call_id, now) and call.started_at is not None:
                 starts.append(call.started_at)
         return max(min(starts), now - FURTHEST)
 
@@ -235,8 +201,8 @@ class CatchUp:
         told = board.history.told
         news = by_call(one for one in records if one.call_id not in told)
         earliest = told.earliest(now)
-        running: RunningCalls | None = None
         just_ended: set[str] = set()
+        ended: dict[str, tuple[Call, list[CallRecord]]] = {}
         for count, its_records in enumerate(news):
             if count % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
@@ -248,28 +214,44 @@ class CatchUp:
             if call.ended_at is None or call.ended_at > now - _JUST_NOW:
                 just_ended.add(call.call_id)
                 continue
-            if call.call_id not in over:
-                known = call.call_id in board.calls
-                if known and not board.calls.is_silent(call.call_id, now):
+            ended[call.call_id] = call, its_records
+        answers = await self._ask_about(ended.keys() - over, now)
+        for count, (call_id, (_, its_records)) in enumerate(ended.items()):
+            if count % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if call_id not in over:
+                known = call_id in board.calls
+                if known and not board.calls.is_silent(call_id, now):
                     continue
-                # A part of a call that goes on has a record, too (protocol 5.3).
-                if running is None:
-                    running = await self._questions.running()
-                answer = running.answer(
-                    call.call_id,
-                    on_trunk=board.calls.on_trunk(call.call_id)
-                    if known
-                    else call.trunk is not None,
-                )
+                answer = answers.get(call_id, CallAnswer(Fate.UNKNOWN))
                 if answer.fate is Fate.RUNS:
-                    adopt(board, [running.calls[call.call_id]])
+                    adopt(board, [RunningCall(call_id, answer.members)])
                     continue
                 if (
                     answer.fate is Fate.UNKNOWN
                     and known
-                    and not board.calls.covered(call.call_id, its_records)
+                    and not board.calls.covered(call_id, its_records)
                 ):
                     continue
-            if call.call_id not in told:
-                board.tell_found(call.call_id, its_records)
+            if call_id not in told:
+                board.tell_found(call_id, its_records)
         return just_ended
+
+    async def _ask_about(
+        self, call_ids: Collection[str], now: datetime
+    ) -> dict[str, CallAnswer]:
+        """Ask whether calls with a record go on: a part has one, too (protocol 5.3)."""
+        calls, questions = self._board.calls, self._questions
+        silent = [one for one in call_ids if calls.is_silent(one, now)]
+        answers: dict[str, CallAnswer] = {}
+        running: RunningCalls | None = None
+        if unheard := [one for one in call_ids if one not in calls]:
+            running = await questions.running()
+            for call_id in unheard:
+                # They have a record; that nothing is said of them is no news.
+                answers[call_id] = running.answer(call_id, on_trunk=False)
+        known = [questions.about(one) for one in silent]
+        return answers | {
+            call_id: answer
+            async for call_id, answer in questions.answers(known, running)
+        }

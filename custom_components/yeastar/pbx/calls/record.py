@@ -48,6 +48,14 @@ class CallRecord:
         return self.came_on or self.went_on
 
     @property
+    def facts(self) -> tuple[object, ...]:
+        """Return what tells it from other records of its call, by whichever clock.
+
+        That of a part may begin like that of the whole, and be about the same party.
+        """
+        return self.called, self.taker, self.status, self.duration, self.talk
+
+    @property
     def ended_at(self) -> datetime:
         """Return when it ended, as it says itself if it does."""
         if self.began is None:

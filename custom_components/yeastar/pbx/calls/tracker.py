@@ -8,7 +8,7 @@ decided what is told of it and when, for all calls of a PBX.
 from collections import Counter, OrderedDict
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,8 @@ REMEMBER = timedelta(minutes=10)
 # How long an open call may be silent before the PBX is asked about it; if it is still
 # silent then, twice as long, and four times.
 SILENT = timedelta(minutes=2)
+# When a call was last heard of if that is not known.
+NEVER = datetime.min.replace(tzinfo=UTC)
 # A call of which the PBX cannot tell whether it runs is over after so long a silence.
 LONGEST_CALL = timedelta(days=1)
 _LONGEST_PAUSE = 2
@@ -116,6 +118,8 @@ class CallTracker:
         # Those of the open ones that are over but for the other half of their end,
         # in the same order.
         self._closing: OrderedDict[str, _OpenCall] = OrderedDict()
+        # Those of the open ones that nothing was heard of since a restart.
+        self._dormant: set[str] = set()
         # When calls were finished, the oldest first.
         self._finished: OrderedDict[str, datetime] = OrderedDict()
         self._heard: list[Heard] = []
@@ -125,7 +129,9 @@ class CallTracker:
     def active(self) -> list[Call]:
         """Return the calls that go on, oldest first."""
         going_on = [
-            call for call_id, call in self._open.items() if call_id not in self._closing
+            call
+            for call_id, call in self._open.items()
+            if call_id not in self._closing and call_id not in self._dormant
         ]
         going_on.sort(key=lambda call: call.evidence.opened_at)
         return [self._describe(call) for call in going_on]
@@ -133,7 +139,8 @@ class CallTracker:
     @property
     def active_count(self) -> int:
         """Return how many calls go on."""
-        return len(self._open) - len(self._closing)
+        awake = len(self._open) - len(self._dormant)
+        return awake - len(self._closing.keys() - self._dormant)
 
     def __contains__(self, call_id: str) -> bool:
         """Return True if a call is open: it goes on, or its end is not complete."""
@@ -153,8 +160,11 @@ class CallTracker:
 
     def on_trunk(self, call_id: str) -> bool:
         """Return True if somebody outside has part in an open call."""
-        call = self._open.get(call_id)
-        return call is not None and any(
+        if (call := self._open.get(call_id)) is None:
+            return False
+        if call_id in self._dormant and call.told.before is not None:
+            return call.told.before.trunk is not None
+        return any(
             leg.kind != "ext" and leg.live for leg in call.evidence.legs.values()
         )
 
@@ -194,13 +204,35 @@ class CallTracker:
         return [call_id for _, call_id in sorted(silent)]
 
     def is_silent(self, call_id: str, now: datetime) -> bool:
-        """Return True if nothing was heard for 2 minutes of a call that goes on."""
+        """Return True if nothing was heard for 2 minutes of a call that goes on.
+
+        Or since a restart.
+        """
         call = self._open.get(call_id)
-        return (
-            call is not None
-            and call_id not in self._closing
-            and now - call.evidence.heard_at >= SILENT
-        )
+        if call is None or call_id in self._closing:
+            return False
+        return call_id in self._dormant or now - call.evidence.heard_at >= SILENT
+
+    def is_dormant(self, call_id: str) -> bool:
+        """Return True if nothing was heard of an open call since a restart."""
+        return call_id in self._dormant
+
+    def resume(self) -> None:
+        """Go on with the calls that were told before a restart and not to their end.
+
+        They are silent until something is heard of them, and asked about like others.
+        """
+        for call_id, (before, _) in self._begun.items():
+            if call_id not in self._open and len(self._open) < MOST_OPEN:
+                heard_at = before.answered_at or before.started_at or NEVER
+                call = self._opened(call_id, heard_at, started_at=None)
+                call.doubt_at = heard_at
+                self._open[call_id] = call
+                self._dormant.add(call_id)
+        for call_id, _ in sorted(
+            self._open.items(), key=lambda item: item[1].evidence.heard_at
+        ):
+            self._open.move_to_end(call_id)
 
     def take(self, report: Report, now: datetime) -> list[Transition]:
         """Take a report in, return what it means for its call.
@@ -235,6 +267,9 @@ class CallTracker:
                 self.last_opened = (call_id, now)
         evidence = call.evidence
         call.pauses, call.asked_at = 0, None
+        if call_id in self._dormant:
+            call.doubt_at = None
+            self._dormant.discard(call_id)
         match report.type:
             case _ if report.type in _LISTING and members:
                 evidence.take_members(members, now, complete=not report.legacy)
@@ -262,13 +297,14 @@ class CallTracker:
         unless that was told before a restart.
         """
         self._notice(now)
-        if call_id in self._open or call_id in self._finished or not members:
+        if call_id in self._finished or call_id in self._told or not members:
             return
-        if call_id in self._told:
+        if (call := self._open.get(call_id)) is None:
+            if len(self._open) >= MOST_OPEN or not 0 < len(call_id) <= LONGEST_ID:
+                return
+            call = self._opened(call_id, now, started_at=None)
+        elif call_id not in self._dormant:
             return
-        if len(self._open) >= MOST_OPEN or not 0 < len(call_id) <= LONGEST_ID:
-            return
-        call = self._opened(call_id, now, started_at=None)
         evidence = call.evidence
         answered_at = evidence.answered_at
         evidence.take_members(members, now, complete=True)
@@ -277,16 +313,22 @@ class CallTracker:
         call.told.answered = evidence.person
         call.told.note_present(evidence)
         if not evidence.hung_up:
-            evidence.alive_at = now
+            evidence.alive_at = evidence.heard_at = now
+            call.doubt_at = None
             self._open[call_id] = call
+            self._open.move_to_end(call_id)
+            self._dormant.discard(call_id)
 
     def confirm(
         self, call_id: str, members: list[dict[str, Any]], now: datetime
     ) -> list[Transition]:
         """Take in that the PBX, when it was asked, said that a call runs."""
         self._notice(now)
+        if call_id in self._dormant and members:
+            self.adopt(call_id, members, now)
         if (call := self._open.get(call_id)) is None:
             return []
+        self._dormant.discard(call_id)
         call.doubt_at, call.pauses = None, call.pauses + 1
         if members:
             call.evidence.take_members(members, now, complete=True)
@@ -330,9 +372,9 @@ class CallTracker:
         if (call := self._open.get(call_id)) is None:
             call = self._opened(call_id, now, started_at=None)
             self._open[call_id] = call
-        known = {(one.began, one.called, one.taker) for one in call.evidence.records}
+        known = {one.facts for one in call.evidence.records}
         for record in records:
-            if (record.began, record.called, record.taker) not in known:
+            if record.facts not in known:
                 call.evidence.note_record(record)
         call.evidence.note_unknown()
         return self._close(call, now, late=True)
@@ -428,9 +470,12 @@ class CallTracker:
         del self._open[call_id]
         self._closing.pop(call_id, None)
         if evidence.never_was:
+            self._dormant.discard(call_id)
             return []
         self._finished[call_id] = now
         self.observed.update(observations(evidence))
+        late = late or call_id in self._dormant
+        self._dormant.discard(call_id)
         described = self._describe(call, evidence.ended_at or now, late=late)
         step = step_of(described)
         for number, about in told.at_end(evidence, described, step):

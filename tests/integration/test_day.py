@@ -98,7 +98,9 @@ async def test_a_day_ends_with_all_phones_idle_and_every_call_told_once(
         heard_of = {
             report["callid"]
             for _, report in day.reports
-            if report.get("event") in ("CallStatus", "NewCdr")
+            if report.get("event") == "CallStatus"
+            # A shorter one alone looks like that of a call that never was.
+            or (report.get("event") == "NewCdr" and int(report["callduraction"]) > 1)
         }
         assert set(ends) <= heard_of
         truths = {

@@ -1,7 +1,12 @@
 """Reports heard, states, devices, automations as the editor stores them: for tests."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.yeastar.pbx.calls.record import record_of
+from custom_components.yeastar.pbx.reports import understand
 from homeassistant.const import SERVICE_RELOAD
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -121,3 +126,28 @@ def entity(hass: HomeAssistant, pbx: Simulator, platform: str, name: str) -> str
     )
     assert found is not None
     return found
+
+
+async def tell_late(
+    hass: HomeAssistant, entry: MockConfigEntry, began: datetime, caller: str
+) -> None:
+    """Have a call found in the PBX's call log that 1001 missed."""
+    report = understand(
+        {
+            "event": "NewCdr",
+            "callid": "1571897930.5",
+            "timestart": f"{began.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+            "callfrom": caller,
+            "callto": "1001",
+            "callduraction": "20",
+            "talkduraction": "0",
+            "srctrunkname": "siptrunk",
+            "status": "NO ANSWER",
+            "type": "Inbound",
+            "didnumber": "5551000",
+        },
+        UTC,
+    )
+    record = record_of(report.payload, began + timedelta(seconds=20))
+    entry.runtime_data.switchboard.tell_found("1571897930.5", [record])
+    await hass.async_block_till_done()

@@ -1,6 +1,5 @@
 """The blueprints, each run in Home Assistant with a PBX, as the editor stores them."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 import shutil
@@ -13,17 +12,15 @@ from pytest_homeassistant_custom_component.common import (
 )
 import yaml
 
-from custom_components.yeastar.pbx.calls import Step, Transition
 from homeassistant.components import blueprint, persistent_notification
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
 from tests.conftest import Wait
 from tests.simulator import Simulator
 
-from .helpers import device, heard, set_up
+from .helpers import device, heard, set_up, tell_late
 
 MINUTE = 60.0
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
@@ -477,12 +474,10 @@ async def test_calls_that_are_found_afterwards_are_told_with_their_day(
     await watcher(hass, pbx, app, include_late=wanted)
     await miss(pbx, wait)
     notes.clear()
-    board = loaded.runtime_data.switchboard
-    assert board.last_call is not None
-    began = board.last_call.started_at - timedelta(days=2)
-    late = replace(board.last_call, call_id="1.1", late=True, started_at=began)
-    board.handle([Transition(Step.MISSED, late)], dt_util.utcnow())
-    await hass.async_block_till_done()
+    last_call = loaded.runtime_data.switchboard.last_call
+    assert last_call is not None
+    began = last_call.started_at - timedelta(days=2)
+    await tell_late(hass, loaded, began, "0301234567")
     assert [note.data["message"] for note in notes] == (
         ["Ada Lovelace, 0301234567, 2026-02-28 01:00"] if wanted else []
     )

@@ -14,13 +14,6 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import yaml
 
 from custom_components.yeastar.condition import CONDITIONS
-from custom_components.yeastar.pbx.calls import (
-    Call,
-    Direction,
-    Outcome,
-    Step,
-    Transition,
-)
 from custom_components.yeastar.trigger import TRIGGERS
 from custom_components.yeastar.triggers.call_filter import NumberPatterns
 from homeassistant.core import HomeAssistant
@@ -40,7 +33,7 @@ from tests.simulator import Fault, Simulator
 from tests.simulator.calls import Call as PlayedCall
 from tests.simulator.readings import DtmfInfo, InboundTo
 
-from .helpers import Runs, automate, device, entity, heard, set_up, turn_off
+from .helpers import Runs, automate, device, entity, heard, set_up, tell_late, turn_off
 
 MINUTE = 60.0
 ADA = "0301234567"
@@ -441,32 +434,91 @@ async def test_masked_numbers_match_by_their_last_three_digits_only(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def tell_late(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Have a missed call found in the PBX's call records."""
-    now = dt_util.utcnow()
-    began = now - timedelta(hours=3)
-    call = Call(
-        call_id="1571897930.5",
-        direction=Direction.INBOUND,
-        caller_number=ADA,
-        caller_name=None,
-        called_number="1001",
-        did_number="5551000",
-        trunk="siptrunk",
-        path=None,
-        extensions=("1001",),
-        answered_by=None,
-        started_at=began,
-        answered_at=None,
-        ended_at=began + timedelta(seconds=20),
-        ring_seconds=20,
-        talk_seconds=0,
-        outcome=Outcome.MISSED,
-        recording=None,
-        late=True,
+async def staggered(pbx: Simulator) -> PlayedCall:
+    """Let the phones of a group begin to ring one after the other."""
+    call = await pbx.calls.inbound("siptrunk", ADA, "5551000", to="6200")
+    call.tell(call.story.hunt())
+    return call
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_a_phone_that_rings_after_others_of_its_group_starts_its_automation(
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
+) -> None:
+    told = async_capture_events(hass, "yeastar_call")
+    runs = await automate(
+        hass,
+        *(
+            {
+                **on("call_started_ringing", device(hass, pbx, f"extension_{number}")),
+                "id": number,
+            }
+            for number in ("1000", "1001", "1003")
+        ),
+        {**on("call_started_ringing", device(hass, pbx)), "id": "everybody"},
     )
-    entry.runtime_data.switchboard.handle([Transition(Step.MISSED, call)], now)
-    await hass.async_block_till_done()
+    call = await staggered(pbx)
+    await wait(10)
+    assert {run["id"] for run in runs} == {"1000", "everybody"}
+    call.tell(call.story.hunt())
+    await wait(10)
+    assert [run["id"] for run in runs][2:] == ["1001"]
+    assert runs[-1]["call"]["caller_number"] == ADA
+    await call.hang_up()
+    await wait(5)
+    assert [event.data["type"] for event in told] == ["ringing", "missed"]
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_two_phones_that_ring_one_after_the_other_start_one_automation_once(
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
+) -> None:
+    both = [device(hass, pbx, f"extension_{number}") for number in ("1000", "1001")]
+    runs = await automate(
+        hass, on("call_started_ringing", *both), on("call_missed", *both)
+    )
+    for count in (1, 2):
+        call = await staggered(pbx)
+        await wait(10)
+        call.tell(call.story.hunt())
+        await wait(10)
+        await call.hang_up()
+        await wait(5)
+        assert len(runs) == 2 * count
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_for_a_phone_that_rang_in_vain_a_call_is_over_when_another_answers(
+    hass: HomeAssistant, pbx: Simulator, wait: Wait
+) -> None:
+    loser, winner = (
+        device(hass, pbx, f"extension_{number}") for number in ("1000", "1001")
+    )
+    runs = await automate(
+        hass,
+        *(
+            {**on(key, *phones), "id": f"{key} {name}"}
+            for key in ("call_answered", "call_ended")
+            for name, phones in (
+                ("loser", [loser]),
+                ("winner", [winner]),
+                ("both", [loser, winner]),
+            )
+        ),
+    )
+    call = await from_ada(pbx, to="6200")
+    await wait(5)
+    await call.answer(by="1001")
+    await wait(30)
+    assert sorted(run["id"] for run in runs) == [
+        "call_answered both",
+        "call_answered winner",
+        "call_ended loser",
+    ]
+    runs.clear()
+    await call.hang_up()
+    await wait(5)
+    assert sorted(run["id"] for run in runs) == ["call_ended both", "call_ended winner"]
 
 
 async def test_calls_found_afterwards_count_only_if_wanted(
@@ -481,7 +533,7 @@ async def test_calls_found_afterwards_count_only_if_wanted(
             for options in ({}, {"include_late": True})
         ),
     )
-    await tell_late(hass, loaded)
+    await tell_late(hass, loaded, dt_util.utcnow() - timedelta(hours=3), ADA)
     assert [run["id"] for run in runs] == [
         "call_missed {'include_late': True}",
         "call_ended {'include_late': True}",

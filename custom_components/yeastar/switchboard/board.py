@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_at
 from homeassistant.util import dt as dt_util
 
@@ -16,6 +16,7 @@ from ..pbx.calls.data import as_dict
 from ..pbx.calls.record import CallRecord
 from ..pbx.inventory import Extension, Queue, Trunk
 from ..pbx.reports import Report
+from .call_news import CallNews, tell_call_news
 from .devices import EXTENSION, QUEUE, TRUNK, Devices
 from .history import CallHistory
 from .listeners import PBX, Key, Listeners, extension_key, queue_key
@@ -126,12 +127,14 @@ class Switchboard:
     @callback
     def handle(self, transitions: list[Transition], now: datetime) -> None:
         """Tell what happened to calls, and plan when to look at them again."""
+        context = Context()
         for transition in transitions:
-            self._tell(transition)
+            context = Context()
+            self._tell(transition, context)
         for heard in self.calls.heard():
             key = extension_key if heard.kind == "extension" else queue_key
             news = Transition(heard.step, self.shown(heard.call))
-            self.called.tell(key(heard.who), news)
+            self._tell_news(key(heard.who), news, context)
         if transitions or self.calls.active_count != self._shown_calls:
             self._shown_calls = self.calls.active_count
             self.changed.tell(PBX)
@@ -310,8 +313,14 @@ class Switchboard:
             self.changed.tell(key)
 
     @callback
-    def _tell(self, transition: Transition) -> None:
-        """Tell one step of a call to the bus and to the parties' entities."""
+    def _tell_news(self, key: Key, news: Transition, context: Context) -> None:
+        """Tell what somebody hears of a call to his entities and to automations."""
+        self.called.tell(key, news)
+        tell_call_news(self._hass, CallNews(self._origin, key, news, context))
+
+    @callback
+    def _tell(self, transition: Transition, context: Context) -> None:
+        """Tell one step of a call to the bus and to the PBX's entities."""
         if self._mask is not None:
             transition = Transition(transition.step, self._mask.call(transition.call))
         call = transition.call
@@ -323,9 +332,11 @@ class Switchboard:
             if any(self.picture.seems_in_call(number) for number in call.extensions):
                 self._want(Poll.EXTENSIONS, AFTER_CALL)
         self._hass.bus.async_fire(
-            EVENT_CALL, {**self._origin, "type": transition.step, **as_dict(call)}
+            EVENT_CALL,
+            {**self._origin, "type": transition.step, **as_dict(call)},
+            context=context,
         )
-        self.called.tell(PBX, transition)
+        self._tell_news(PBX, transition, context)
 
     @callback
     def _plan_expiry(self, now: datetime) -> None:

@@ -5,21 +5,21 @@ or both; which of them come together is not known (event-DTMF.html, protocol 5.8
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, override
 
 import voluptuous as vol
 
 from homeassistant.const import CONF_SEQUENCE
-from homeassistant.core import Context, Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.trigger import TriggerActionRunner, TriggerConfig
 
 from ..const import CONF_MASK_NUMBERS, EVENT_REPORT
 from ..switchboard.listeners import PBX, Key, extension_key, queue_key
 from ..switchboard.mask import Mask
-from .bus import BusTrigger, schema_of
+from .party import PartyTrigger, Reject, schema_of
 
 CONF_KEY: Final = "key"
 
@@ -97,14 +97,13 @@ def _place(flag: object) -> int:
     return -1
 
 
-class DtmfReceivedTrigger(BusTrigger):
+class DtmfReceivedTrigger(PartyTrigger):
     """Somebody pressed a key during a call.
 
     `trigger.key` is the key, `trigger.sequence` all keys of the call so far,
     `trigger.number` who pressed it.
     """
 
-    _event = EVENT_REPORT
     _schema = schema_of(
         {
             vol.Optional(CONF_KEY): vol.All(
@@ -124,17 +123,26 @@ class DtmfReceivedTrigger(BusTrigger):
         self._sequence: str = self._options.get(CONF_SEQUENCE, "")
 
     @override
-    @callback
+    def _listen(self, run_action: TriggerActionRunner, reject: Reject) -> CALLBACK_TYPE:
+        """Run the action for each key that is meant."""
+
+        @callback
+        def hear(event: Event) -> None:
+            """Take in what the PBX reports."""
+            parties = self._parties.of(event.data.get("config_entry_id", ""))
+            if parties and event.data.get("type") == "dtmf":
+                self._hear(event, parties, run_action, reject)
+
+        return self._hass.bus.async_listen(EVENT_REPORT, hear)
+
     def _hear(
         self,
         event: Event,
         parties: set[Key],
         run_action: TriggerActionRunner,
-        reject: Callable[[str, Context], None],
+        reject: Reject,
     ) -> None:
         """Run the action for each key that is meant."""
-        if event.data.get("type") != "dtmf":
-            return
         payload = event.data.get("payload") or {}
         # Only who pressed the key is in the report.
         member: dict[str, Any] = next(iter(payload.get("members") or ()), {})

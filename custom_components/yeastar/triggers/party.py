@@ -1,4 +1,4 @@
-"""What all triggers have in common that hear an event about parties in their target."""
+"""What all triggers have in common that hear what happens to parties in their target."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast, override
@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast, override
 import voluptuous as vol
 
 from homeassistant.const import CONF_OPTIONS, CONF_TARGET
-from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.trigger import (
     NotTriggeredInfo,
@@ -17,8 +17,9 @@ from homeassistant.helpers.trigger import (
 )
 from homeassistant.helpers.typing import ConfigType
 
-from ..switchboard.listeners import Key
 from .targets import CallParties
+
+type Reject = Callable[[str, Context], None]
 
 
 def schema_of(options: Mapping[vol.Marker, Any]) -> vol.Schema:
@@ -31,17 +32,14 @@ def schema_of(options: Mapping[vol.Marker, Any]) -> vol.Schema:
     )
 
 
-class BusTrigger(Trigger):
-    """A trigger that hears an event of the bus about parties in its target.
+class PartyTrigger(Trigger):
+    """A trigger that hears what happens to parties in its target.
 
-    The bus and not the call entities: it tells each step of a call once, whether
-    one or ten of the call's entities are in the target, nothing again after a
-    restart or an outage, and it also tells while a failed poll makes the entities
-    unavailable.
+    Not what the call entities show: those hear nothing while a failed poll makes them
+    unavailable, and of ten that are in the target only one is to start the automation.
     """
 
     _schema: ClassVar[vol.Schema]
-    _event: ClassVar[str]
 
     @classmethod
     @override
@@ -71,14 +69,8 @@ class BusTrigger(Trigger):
             if did_not_trigger is not None:
                 did_not_trigger(NotTriggeredInfo(reason=reason), context)
 
-        @callback
-        def hear(event: Event) -> None:
-            """Hand on what concerns the target."""
-            if parties := self._parties.of(event.data.get("config_entry_id", "")):
-                self._hear(event, parties, run_action, reject)
-
         stop_following = await self._parties.async_setup()
-        stop_listening = self._hass.bus.async_listen(self._event, hear)
+        stop_listening = self._listen(run_action, reject)
 
         @callback
         def detach() -> None:
@@ -88,12 +80,6 @@ class BusTrigger(Trigger):
 
         return detach
 
-    def _hear(
-        self,
-        event: Event,
-        parties: set[Key],
-        run_action: TriggerActionRunner,
-        reject: Callable[[str, Context], None],
-    ) -> None:
-        """Run the action if the event is one to run it for."""
+    def _listen(self, run_action: TriggerActionRunner, reject: Reject) -> CALLBACK_TYPE:
+        """Run the action for each thing to run it for; return how to stop."""
         raise NotImplementedError

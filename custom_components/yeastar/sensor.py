@@ -87,7 +87,7 @@ class ActiveCallsSensor(Stateful, PbxEntity, SensorEntity):
 
 
 class LastCallSensor(Stateful, PbxEntity, SensorEntity):
-    """When the last call was that has ended, and what it was."""
+    """When the last call ended, and what it was."""
 
     _key = _attr_translation_key = "last_call"
 
@@ -110,9 +110,9 @@ class LastCallSensor(Stateful, PbxEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> datetime | None:
-        """Return when the last call began."""
+        """Return when the last call ended."""
         call = self._board.last_call
-        return (call.started_at or call.ended_at) if call else None
+        return (call.ended_at or call.started_at) if call else None
 
     @property
     @override

@@ -25,7 +25,7 @@ from .judge import wrong_calls, wrong_states
 from .plan import all_readings, values_covered
 from .play import World
 
-FRESH = 5
+FRESH = 10
 SEEDS = {str(seed): seed for seed in (1, 2, 3)}
 SEEDS |= {f"fresh {number}": secrets.randbelow(2**32) for number in range(FRESH)}
 ROUNDS = 4

@@ -2,15 +2,21 @@
 
 from typing import Any
 
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
 )
 
+from custom_components.yeastar.diagnostics import async_get_config_entry_diagnostics
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
-from tests.conftest import Wait
-from tests.simulator import Simulator
+from tests.conftest import Wait, entry_data
+from tests.simulator import FunctionClock, Readings, Settings, Simulator
+from tests.simulator.readings import LogRows
 
 
 async def test_it_tells_what_the_pbx_was_seen_to_do(
@@ -50,3 +56,38 @@ async def test_it_tells_what_the_pbx_was_seen_to_do(
     assert calls["call_log"]["last_problem"] is None
     assert found["objects"]["extensions"]
     assert 0 <= found["poll_plan"]["trunks"] <= 60
+
+
+@pytest.mark.parametrize("oddity", [one for one in LogRows if one is not LogRows.PLAIN])
+async def test_records_that_cannot_be_read_are_counted_and_logged_once(
+    hass: HomeAssistant,
+    http: None,
+    entry: MockConfigEntry,
+    clock: FunctionClock,
+    wait: Wait,
+    caplog: pytest.LogCaptureFixture,
+    oddity: LogRows,
+) -> None:
+    told = async_capture_events(hass, "yeastar_call")
+    async with Simulator(Settings(), Readings(log_rows=oddity), clock) as pbx:
+        hass.config_entries.async_update_entry(entry, data=entry_data(pbx))
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await wait(60)
+        pbx.delivery.drop()
+        ids = []
+        for _ in range(4):
+            call = await pbx.calls.inbound("siptrunk", "0301234567")
+            await call.ring()
+            await wait(10)
+            await call.hang_up()
+            ids.append(call.callid)
+        pbx.delivery.clear()
+        await wait(3 * 3600, step=60)
+        readable = [one for one in ids if not one.endswith("3")]
+        assert [one.data["call_id"] for one in told] == readable
+        found = await async_get_config_entry_diagnostics(hass, entry)
+        assert found["calls"]["call_log"]["unreadable_records"] == 1
+        lines = [one for one in caplog.messages if "cannot be read" in one]
+        assert len(lines) == 1
+        assert "030" not in lines[0]
+        await hass.config_entries.async_unload(entry.entry_id)

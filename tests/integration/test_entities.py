@@ -1,7 +1,7 @@
 """Phones, trunks, queues and calls as devices and entities, against a PBX."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -17,6 +17,7 @@ from custom_components.yeastar.logbook import async_describe_events
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.util import dt as dt_util
 from tests.conftest import Wait
 from tests.simulator import Fault, FunctionClock, Simulator
 from tests.simulator.settings import ExtensionSpec, QueueSpec, TrunkSpec
@@ -306,7 +307,7 @@ async def test_an_answered_call_is_one_story(
     assert value(hass, "event.1000_jayson_call") == STATE_UNKNOWN
     last = hass.states.get("sensor.yeastar_s100_last_call")
     assert last is not None
-    assert last.state == end["started_at"].replace("+00:00", "+00:00")
+    assert last.state == end["ended_at"]
     assert last.attributes["outcome"] == "answered"
 
 
@@ -327,6 +328,59 @@ async def test_missed_calls_are_counted_until_midnight(
     await hass.async_block_till_done(wait_background_tasks=True)
     await wait(24 * 60 * MINUTE, step=10 * MINUTE)
     assert value(hass, "sensor.yeastar_s100_missed_calls_today") == "0"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Africa/Cairo"])
+async def test_a_new_day_begins_also_where_there_is_no_midnight(
+    hass: HomeAssistant,
+    http: None,
+    pbx: Simulator,
+    entry: MockConfigEntry,
+    wait: Wait,
+    frozen: FrozenDateTimeFactory,
+    zone: str,
+) -> None:
+    await hass.config.async_set_time_zone(zone)
+    # In Cairo the clocks go from 24:00 to 1:00 in the night to this Friday.
+    midnight = datetime(2026, 4, 23, 22, tzinfo=UTC)
+    frozen.move_to(midnight - timedelta(minutes=2))
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
+    await call.ring()
+    await wait(10)
+    await call.hang_up()
+    await wait(10)
+    count = "sensor.yeastar_s100_missed_calls_today"
+    assert value(hass, count) == "1"
+    await wait(2 * MINUTE)
+    assert value(hass, count) == "0"
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_call_that_is_missed_at_midnight_counts(
+    hass: HomeAssistant,
+    http: None,
+    pbx: Simulator,
+    entry: MockConfigEntry,
+    wait: Wait,
+    frozen: FrozenDateTimeFactory,
+) -> None:
+    midnight = dt_util.start_of_local_day() + timedelta(days=1)
+    frozen.move_to(midnight - timedelta(seconds=30))
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    pbx.delivery.drop("NewCdr")
+    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
+    await call.ring()
+    await heard(hass, pbx)
+    await wait(29, step=1)
+    await call.hang_up()
+    await heard(hass, pbx)
+    # Its record does not come, so it is told three seconds later, on another day.
+    await wait(5, step=1)
+    assert value(hass, "sensor.yeastar_s100_missed_calls_today") == "1"
+    await hass.config_entries.async_unload(entry.entry_id)
 
 
 @pytest.mark.parametrize(("hours", "count"), [(1, "1"), (48, "0")])
@@ -547,6 +601,31 @@ async def test_masked_numbers_are_nowhere(
     # Inside numbers stay readable.
     assert "'1001'" in text
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_what_was_stored_before_numbers_were_hidden_is_hidden_when_shown_again(
+    hass: HomeAssistant, pbx: Simulator, loaded: MockConfigEntry, wait: Wait
+) -> None:
+    call = await pbx.calls.inbound("siptrunk", "0301234567", "5551000", to="1001")
+    await call.ring()
+    await wait(5)
+    await call.hang_up()
+    await wait(5)
+    shown = ("event.yeastar_s100_call", "event.1001_erwin_co_call")
+    for entity_id in (*shown, "sensor.yeastar_s100_last_call"):
+        assert "0301234567" in str(hass.states.get(entity_id))
+    hass.config_entries.async_update_entry(
+        loaded, options={"mask_numbers": True, "catch_up": True}
+    )
+    await hass.config_entries.async_reload(loaded.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for entity_id in (*shown, "sensor.yeastar_s100_last_call"):
+        state = hass.states.get(entity_id)
+        assert state is not None
+        assert state.attributes["caller_number"] == "*******567"
+        assert state.attributes["did_number"] == "****000"
+        for number in ("0301234567", "5551000"):
+            assert number not in str(state)
 
 
 def test_the_logbook_reads_as_sentences(hass: HomeAssistant) -> None:

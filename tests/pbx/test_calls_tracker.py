@@ -1,5 +1,6 @@
 """What the tracker keeps of calls: at start, when they are silent, and how many."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from custom_components.yeastar.pbx.calls import (
     Transition,
     tracker,
 )
+from custom_components.yeastar.pbx.calls.record import record_of
 from custom_components.yeastar.pbx.calls.tracker import REMEMBER, SILENT
 
 from .line import (
@@ -313,3 +315,83 @@ def test_odd_values_do_no_harm(pbx: Line) -> None:
     pbx.gone(400)
     pbx.wait(403)
     assert len([step for step in pbx.steps if step[1] != "ringing"]) == 1
+
+
+# --- what was empty at first ---
+
+
+def test_a_number_that_comes_with_a_later_report_is_told_from_then_on(
+    pbx: Line,
+) -> None:
+    unknown = {"memberstatus": "ALERT", "channelid": "in-1", "from": "", "to": ""}
+    pbx.status(0, {"inbound": unknown}, phone("1001", "RING"))
+    pbx.status(10, *TALKING)
+    pbx.status(30, *OVER)
+    pbx.wait(40)
+    callers = [call.caller_number for _, _, call in pbx.told]
+    assert callers == [None, OUTSIDE, OUTSIDE]
+    assert pbx.end.trunk == "Line 1"
+
+
+def test_a_phone_whose_number_comes_later_is_one_of_those_that_took_part(
+    pbx: Line,
+) -> None:
+    nameless = {"memberstatus": "RING", "channelid": "PJSIP/1001-00000001"}
+    pbx.status(0, caller("ALERT"), {"ext": {**nameless, "number": ""}})
+    pbx.status(10, *TALKING)
+    assert pbx.told[-1][2].answered_by == "1001"
+    assert pbx.told[-1][2].extensions == ("1001",)
+
+
+# --- found in the log ---
+
+
+def found(pbx: Line, *records: dict[str, str]) -> None:
+    """Have the log's records of the call found, heard when they ended."""
+    its = []
+    for one in records:
+        began = {"timestart": f"{at(0):%Y-%m-%d %H:%M:%S}"}
+        record = record_of(report("NewCdr", **(one | began)).payload, at(0))
+        its.append(replace(record, heard_at=record.ended_at))
+    for step in pbx.calls.found(CALL_ID, its, at(400)):
+        pbx.told.append((400, step.step, step.call))
+
+
+def test_the_whole_calls_record_is_no_repetition_of_its_first_parts(pbx: Line) -> None:
+    ring(pbx)
+    pbx.cdr(11, status="NO ANSWER", whole=11, talk=0)
+    pbx.status(11, caller("ALERT"), phone("1002", "RING"))
+    # Both records are of a call that began then, to 1001.
+    found(
+        pbx,
+        cdr(status="NO ANSWER", whole=11, talk=0),
+        cdr(whole=42, talk=8),
+    )
+    assert pbx.end.outcome is Outcome.ANSWERED
+    assert pbx.end.talk_seconds == 8
+
+
+def test_a_call_of_no_second_that_a_person_took_was_answered(pbx: Line) -> None:
+    found(pbx, cdr(whole=3, talk=0))
+    end = pbx.end
+    assert (end.outcome, end.answered_by) == (Outcome.ANSWERED, "1001")
+    assert (end.ring_seconds, end.talk_seconds) == (3, 0)
+    assert end.answered_at == end.ended_at
+
+
+def test_a_record_of_a_phone_that_lost_ends_nothing(pbx: Line) -> None:
+    pbx.cdr(15, status="NO ANSWER", to="6200(1002)", whole=15, talk=0)
+    pbx.wait(60)
+    assert pbx.steps == []
+    assert pbx.calls.silent(at(17)) == []
+    assert pbx.calls.silent(at(18)) == [CALL_ID]
+    pbx.cdr(90, to="6200(1001)", whole=90, talk=70)
+    pbx.wait(100)
+    assert (pbx.end.outcome, pbx.end.answered_by) == (Outcome.ANSWERED, "1001")
+
+
+def test_nothing_rings_for_somebody_who_has_hung_up(pbx: Line) -> None:
+    pbx.status(0, caller("BYE"), phone("1001", "RING"))
+    pbx.status(0, caller("BYE"), phone("1001", "BYE"))
+    pbx.cdr(0, status="NO ANSWER", whole=20, talk=0)
+    assert pbx.steps == [(0, "missed")]

@@ -103,7 +103,7 @@ def _record(story: CallStory) -> Report:
 
 
 def _type(story: CallStory) -> str:
-    """Return one of the types that only v1 documents, "" for the others (5.3)."""
+    """Return one of the types that only v1 documents, "" for the others (protocol 5.3)."""
     if not story.pbx.readings.more_cdr_types:
         return ""
     if story.came_from_api:

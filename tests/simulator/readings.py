@@ -248,7 +248,7 @@ class Readings:
     upper_case_md5: bool = False
     # 8.4 point 1 "(else 10004)"; 3 also has 20007 and 20009.
     missing_body: MissingBody = MissingBody.ERROR_10004
-    # 9 (1, 6): PHP's empty array, sent by clients in production.
+    # Protocol 9: PHP's empty array, sent by clients in production.
     array_body: bool = True
     # 7.1 "unknown-request error (10003) or a web-server 404 — UNSURE".
     old_firmware_answer: OldFirmware = OldFirmware.ERROR_10003
@@ -272,9 +272,9 @@ class Readings:
     repeat_spacing: float = 5.0
     # 4.2: whether later reports wait for a repeated one is not said either.
     repeats_hold_up: bool = False
-    # 9 (4.2): a receiver in production answers 201.
+    # Protocol 9: a receiver in production answers 201.
     any_2xx_will_do: bool = False
-    # 9 (4.2): how long the PBX waits for a receiver that answers nothing. These are
+    # Protocol 9: how long the PBX waits for a receiver that answers nothing. These are
     # real seconds: a receiver that hangs must not need a clock's help.
     patience: float = 5.0
     # 2.3, 8.4 point 11 "HTTP never unless configured". Sent to the targets that
@@ -288,11 +288,11 @@ class Readings:
     registered_ip: bool = True
     # 8.3 "ExtensionStatus interleaves": before or after its CallStatus.
     extension_status_first: bool = False
-    # 4.4: in its v1 sample RING lists the callee first; 9 (5): it "may".
+    # 4.4: in its v1 sample RING lists the callee first; protocol 9: it "may".
     v1_callee_first: bool = True
-    # 9 (5): in v1 `ANSWERED` lists both parties.
+    # Protocol 9: in v1 `ANSWERED` lists both parties.
     v1_answered_lists_both: bool = False
-    # 9 (5): in v1 `inboundid` and `outboundid` equal `callid` in every sample.
+    # Protocol 9: in v1 `inboundid` and `outboundid` equal `callid` in every sample.
     v1_id_is_call_id: bool = False
     # 4.4 v1 name `desttrunkname`; a receiver got `dsttrcunkname`.
     v1_cdr_misspelled: bool = False
@@ -311,7 +311,7 @@ class Readings:
     # 5.2 does not say whether a caller in an IVR or a queue, whom the PBX has
     # answered, hears phones ring as `ALERT` again.
     alert_again: bool = False
-    # 9 (5.2): "Display Name<number>", seen for both families.
+    # Protocol 9: "Display Name<number>", seen for both families.
     member_names: bool = False
     # 5.2: a caller's number may follow after the first report, as from analog lines.
     number_comes_late: bool = False
@@ -361,11 +361,11 @@ class Readings:
     lower_case_trunk_status: bool = False
     # 6.3 "what an idle extension yields is not documented".
     idle_calls: IdleCalls = IdleCalls.MISSING
-    # 9 (6.6): `call/query` read under `Calls`.
+    # Protocol 9: `call/query` read under `Calls`.
     calls_key_upper: bool = False
     # 6.6: what is said if nothing runs is not documented.
     no_calls: NoCalls = NoCalls.EMPTY_LIST
-    # 9 (6.1): an S300 says a bare `UTC`.
+    # Protocol 9: an S300 says a bare `UTC`.
     bare_utc: bool = False
     # 6.1 `systemtime`'s "UTC±h": sign convention UNSURE. True: east is minus (as
     # POSIX TZ has it).

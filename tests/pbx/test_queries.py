@@ -167,10 +167,19 @@ async def test_a_call_is_over_only_if_the_pbx_knows_that_it_is(
 async def test_a_call_in_which_no_extension_has_part_is_known_by_its_trunk() -> None:
     over = await ask_about_call(asked(call_query=10005), CALL_ID, [], on_trunk=True)
     assert over.fate is Fate.OVER
-    declined = asked(call_query=10004)
+    declined = asked(call_query=10004, extension_query_call=10004)
     for on_trunk in (True, False):
         answer = await ask_about_call(declined, CALL_ID, [], on_trunk=on_trunk)
         assert answer.fate is Fate.UNKNOWN
+    # Nobody at all is known: then all extensions are asked about.
+    calls = {"number": "1001", "numbercalls": [{"callid": CALL_ID}]}
+    for answer, fate in (
+        ({"calllist": []}, Fate.OVER),
+        ({"calllist": [calls]}, Fate.RUNS),
+    ):
+        pbx = asked(call_query=10005, extension_query_call=answer)
+        found = await ask_about_call(pbx, CALL_ID, [], on_trunk=False)
+        assert found.fate is fate
     odd = asked(call_query={"calls": [{"callid": CALL_ID, "members": MANY}]})
     runs = await ask_about_call(odd, CALL_ID, [], on_trunk=True)
     assert (runs.fate, runs.members) == (Fate.RUNS, None)

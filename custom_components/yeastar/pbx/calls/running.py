@@ -156,7 +156,14 @@ async def ask_about_call(
             return CallAnswer(Fate.OVER)
     if on_trunk:
         return CallAnswer(Fate.OVER if on_trunks.complete else Fate.UNKNOWN)
-    free = bool(asked) and await _are_free(client, asked)
+    if not asked:
+        # Nobody is known to have part in it: is it among all calls there are?
+        everybody = await _list(client, "extension/query_call", {"number": queries.ALL})
+        if (found := everybody.find(call_id)) is not None:
+            return found
+        both = everybody.complete and on_trunks.complete
+        return CallAnswer(Fate.OVER if both else Fate.UNKNOWN)
+    free = await _are_free(client, asked)
     return CallAnswer(Fate.OVER if free else Fate.UNKNOWN)
 
 

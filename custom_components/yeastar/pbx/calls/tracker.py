@@ -164,9 +164,10 @@ class CallTracker:
             return False
         if call_id in self._dormant and call.told.before is not None:
             return call.told.before.trunk is not None
-        return any(
-            leg.kind != "ext" and leg.live for leg in call.evidence.legs.values()
-        )
+        evidence = call.evidence
+        if not evidence.legs:
+            return any(record.trunk for record in evidence.records)
+        return any(leg.kind != "ext" and leg.live for leg in evidence.legs.values())
 
     def heard(self) -> list[Heard]:
         """Return what phones and groups have to hear since this was asked last."""

@@ -32,6 +32,12 @@ def digits(text: str) -> int:
         "sip:0301234567@192.168.1.5",
         "Doe, J <+44 20 7946 0018>",
         "+49\u00a030\u00a01234567",
+        "030\u20111234567",
+        "030\u20131234567",
+        "030\u200b1234567",
+        "030_1234567",
+        "+49[30]1234567",
+        "030'1234567",
     ],
 )
 @pytest.mark.parametrize(
@@ -46,7 +52,8 @@ def test_three_digits_of_a_number_stay(mask: Mask, number: str, key: str) -> Non
 
 @pytest.mark.parametrize("key", ["from", "caller_number", "number", "channel_id"])
 @pytest.mark.parametrize(
-    "inside", ["1001", "6700", "100123", "1002345", "*72", "112", "anonymous", ""]
+    "inside",
+    ["1001", "6700", "100123", "1002345", "*72", "112", "anonymous", ""],
 )
 def test_what_is_inside_is_shown(mask: Mask, inside: str, key: str) -> None:
     assert mask.payload(inside, key) == inside
@@ -86,6 +93,14 @@ def test_a_channel_is_still_one(mask: Mask, channel: str, shown: str) -> None:
             "20260302090000-1772442000.5-1001-100123-Internal.wav",
             "20260302090000-1772442000.5-1001-100123-Internal.wav",
         ),
+        (
+            "20260302090000-1772442000.5-1001-6200(1001)-Internal.wav",
+            "20260302090000-1772442000.5-1001-6200(1001)-Internal.wav",
+        ),
+        (
+            "20260302090000-1772442000.5-+49171-5551234-1001-Inbound.wav",
+            "20260302090000-1772442000.5-+*****-****234-1001-Inbound.wav",
+        ),
         ("0301234567.wav", "*******567.wav"),
         ("greeting.wav", "greeting.wav"),
     ],
@@ -106,3 +121,18 @@ def test_times_and_ids_stay(mask: Mask) -> None:
         "late": False,
     }
     assert mask.fields(told) == told
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("6200(1001)", "6200(1001)"),
+        ("6200(0301234567)", "6200(*******567)"),
+        ("0301234567(1001)", "*******567(1001)"),
+    ],
+)
+def test_a_group_and_who_of_it_are_two_numbers(
+    mask: Mask, number: str, shown: str
+) -> None:
+    assert mask.number(number) == shown
+    assert mask.payload({"call_to": number}) == {"call_to": shown}

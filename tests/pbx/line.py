@@ -102,6 +102,7 @@ class Line:
     def __init__(self) -> None:
         self.calls = CallTracker(Numbers())
         self.told: list[tuple[float, Step, Call]] = []
+        self.phones: dict[str, dict[str, Step]] = {}
 
     def status(self, when: float, *members: Any, call_id: str = CALL_ID) -> None:
         self.hear(when, report("CallStatus", call_id, members=list(members)))
@@ -131,7 +132,10 @@ class Line:
             begun[call.call_id] = (call, step is Step.ANSWERED)
         for call_id in over:
             del begun[call_id]
-        self.calls = CallTracker(Numbers(), over, begun)
+        for one in self.calls.heard():
+            if one.kind == "extension":
+                self.phones.setdefault(one.call.call_id, {})[one.who] = one.step
+        self.calls = CallTracker(Numbers(), over, begun, self.phones)
         self.calls.resume()
 
     def gone(self, when: float) -> None:

@@ -236,7 +236,11 @@ ROW = "1772442000.1,2026-03-02 09:00:00,0301,1001,12,0,NO ANSWER,Inbound"
     [
         (f"{HEADER}\r\n{ROW}\r\n", 1, 0),
         (f"\ufeff{HEADER}\n{ROW}", 1, 0),
-        (f" CallID , timestart,callfrom,callto,a,b,status,new\n{ROW}", 1, 0),
+        (
+            f" CallID , timestart,callfrom,callto,callduration,talkduration,Status,new\n{ROW}",
+            1,
+            0,
+        ),
         (f"{HEADER}\n\n{ROW}\n\n", 1, 0),
         (f"{HEADER}\n{ROW},\n{ROW},,\n", 2, 0),
         (f"{HEADER}\n1772442000.1,yesterday,a,b,1,2,X,Y\n{ROW}", 1, 1),
@@ -251,6 +255,16 @@ ROW = "1772442000.1,2026-03-02 09:00:00,0301,1001,12,0,NO ANSWER,Inbound"
         (f"{HEADER}\n{'x' * 200_000}\n{ROW}", 1, 1),
         (f"{HEADER}\n{'9' * 200}.1,2026-03-02 09:00:00,a,b,1,2,X,Y\n{ROW}", 1, 1),
         (f"{HEADER}\n{ROW},more,columns\n{ROW}\n", 1, 1),
+        # No duration is none that is known, and no call without a beginning.
+        (f"{HEADER}\n{ROW.replace(',12,', ',00:00:12,')}\n{ROW}\n", 1, 1),
+        (f"{HEADER}\n{ROW.replace(',12,', ',12.0,')}\n{ROW}\n", 1, 1),
+        (f"{HEADER}\n{ROW.replace(',12,', ',,')}\n{ROW}\n", 1, 1),
+        # A comma too many and a column too few: as many columns as there should be.
+        (
+            f"{HEADER}\n{ROW.replace('0301', 'Doe, J').rpartition(',')[0]}\n{ROW}\n",
+            1,
+            1,
+        ),
         (HEADER, 0, 0),
         ("", 0, 0),
     ],
@@ -278,7 +292,15 @@ def test_a_log_of_which_nothing_can_be_read_is_not_one_without_calls(rows: str) 
         call_log._parse(f"{HEADER}\n{rows}\n".encode(), PbxClock(UTC))
 
 
-@pytest.mark.parametrize("content", ["<html>no</html>", "callid\n1", "\0\0\0"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<html>no</html>",
+        "callid\n1",
+        "\0\0\0",
+        f"{HEADER.replace(',status', ',result')}\n{ROW}",
+    ],
+)
 def test_another_file_is_no_empty_log(content: str) -> None:
     with pytest.raises(NotYeastarError):
         call_log._parse(content.encode(), PbxClock(UTC))
@@ -291,7 +313,7 @@ def test_bytes_of_another_encoding_do_not_cost_the_file() -> None:
 
 
 def test_a_duration_beyond_all_measure_does_not_break_the_reading() -> None:
-    content = f"{HEADER}\n{ROW.replace(',12,', ',999999999,')}".encode()
+    content = f"{HEADER}\n{ROW.replace(',12,', ',9999999,')}".encode()
     records, _ = call_log._parse(content, PbxClock(UTC))
     (call,) = calls_of(records, Directory())
     assert call.ended_at is not None

@@ -73,7 +73,9 @@ class Switchboard:
         self.listed_in_session: int | None = None
         self.settings_watched: set[str] = set()
         self.history = history
-        self.calls = CallTracker(self.directory, history.told, history.begun)
+        self.calls = CallTracker(
+            self.directory, history.told, history.begun, history.heard
+        )
         self.calls.resume()
         self.devices = Devices(hass, entry_id, serial)
         self.changed: Listeners[()] = Listeners()
@@ -134,6 +136,8 @@ class Switchboard:
         for heard in self.calls.heard():
             key = extension_key if heard.kind == "extension" else queue_key
             news = Transition(heard.step, self.shown(heard.call))
+            if heard.kind == "extension":
+                self.history.note_heard(heard.who, news)
             self._tell_news(key(heard.who), news, context)
         if transitions or self.calls.active_count != self._shown_calls:
             self._shown_calls = self.calls.active_count

@@ -132,6 +132,7 @@ class CallHistory:
         told: which calls were told.
         last_call: the one that ended last, None if there was none yet.
         begun: calls that were told and not to their end, and whether as answered.
+        heard: what each phone heard last of those.
         ids_are_times: whether the last live call has shown that the ids of calls begin
             with a time.
         monitored: the extensions of which reports have told the status; of others
@@ -147,6 +148,7 @@ class CallHistory:
         self.told = ToldCalls(dt_util.utcnow())
         self.last_call: Call | None = None
         self.begun: dict[str, tuple[Call, bool]] = {}
+        self.heard: dict[str, dict[str, Step]] = {}
         self.ids_are_times = False
         self.monitored: set[str] = set()
 
@@ -167,7 +169,11 @@ class CallHistory:
             missed = int(data["missed"]["count"])
             missed_on = date.fromisoformat(data["missed"]["day"])
             self.ids_are_times = data["ids_are_times"] is True
-            # Files of earlier versions do not have it.
+            # Files of earlier versions do not have these.
+            heard = {
+                call_id: {str(one): Step(step) for one, step in phones.items()}
+                for call_id, phones in data.get("heard", {}).items()
+            }
             self.monitored.update(map(str, data.get("monitored", ())))
         except (
             KeyError,
@@ -184,6 +190,7 @@ class CallHistory:
             self._save_soon()
             return
         self.told, self.last_call, self.begun = told, last_call, begun
+        self.heard = heard
         self._missed_on, self._missed = missed_on, missed
 
     @callback
@@ -195,6 +202,7 @@ class CallHistory:
             self._save_soon()
             return
         self.begun.pop(call.call_id, None)
+        self.heard.pop(call.call_id, None)
         self.told.add(call.call_id, now)
         ended_at = call.ended_at or now
         if self.last_call is None or ended_at >= (self.last_call.ended_at or ended_at):
@@ -208,6 +216,14 @@ class CallHistory:
             self._missed = self.missed_on(today) + 1
             self._missed_on = today
         self._save_soon()
+
+    @callback
+    def note_heard(self, number: str, news: Transition) -> None:
+        """Take in what a phone just heard of a call that goes on."""
+        call_id = news.call.call_id
+        if call_id in self.begun:
+            self.heard.setdefault(call_id, {})[number] = news.step
+            self._save_soon()
 
     @callback
     def note_monitored(self, number: str) -> None:
@@ -259,6 +275,7 @@ class CallHistory:
             "begun": [
                 [as_dict(call), answered] for call, answered in self.begun.values()
             ],
+            "heard": self.heard,
             "ids_are_times": self.ids_are_times,
             "monitored": sorted(self.monitored),
             "missed": {"day": day.isoformat(), "count": self._missed},

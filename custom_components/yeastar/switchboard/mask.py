@@ -15,6 +15,8 @@ from ..pbx.numbers import plain
 SHOWN: Final = 3
 # Shorter ones are extensions, feature codes, prompts and pressed keys.
 FEWEST_HIDDEN: Final = 5
+# A shorter part of a name may be one piece of a number, and others may follow.
+_LONG_PART: Final = 7
 
 # Fields that hold a number and nothing else, of reports and of calls.
 _NUMBERS: Final = frozenset(
@@ -54,11 +56,15 @@ _HARMLESS: Final = frozenset(
 _CHANNEL: Final = re.compile(r"(.*?)((?:-[0-9a-fA-F]+)?(?:;\d)?)")
 # protocol 6.11: when, the call's id, from whom, to whom, and more.
 _RECORDING: Final = re.compile(r"(\d{14}-(?:\d{9,10}\.\d+-)?)(.*)")
-# Digits, and what people put between them.
-_IN_TEXT: Final = re.compile(r"\+?\d(?:[\s().\-/]{0,3}\d)+")
+# What people and programs put between the digits of a number: all but letters, and
+# escaped signs of a URI.
+_BETWEEN: Final = r"(?:[^\w;:@<>\"]|_|%(?:2[0-9a-fA-F]|3[abAB])){0,3}"
+_IN_TEXT: Final = re.compile(rf"(?:\+|%2[bB])?\d(?:{_BETWEEN}\d)+")
 # Within names of files a dash is between two things.
-_IN_NAME: Final = re.compile(r"\+?\d(?:[\s()./]{0,3}\d)+")
-_DIGIT: Final = re.compile(r"\d")
+_IN_NAME: Final = re.compile(r"\+?\d(?:[\s()./_]{0,3}\d)+")
+# A group and who of it: protocol 5.3.
+_GROUP: Final = re.compile(r"([^()]+)\(([^()]+)\)")
+_DIGIT: Final = re.compile(r"(?<!%)(?<!%\d)\d")
 
 
 class Mask:
@@ -72,6 +78,9 @@ class Mask:
         """Return a number, or a text with one in it, without most of its digits."""
         if number is None or self._is_inside(number):
             return number
+        if match := _GROUP.fullmatch(number):
+            group, member = map(self.number, match.groups())
+            return f"{group}({member})"
         if plain(number) and not _IN_TEXT.fullmatch(number):
             # With a name before it, or as a URI.
             return self._text(number)
@@ -132,16 +141,27 @@ class Mask:
         if match is not None:
             # A number with dashes in it looks like several fields.
             parts = parties.split("-")
-            outside = [one for one in parts if not self._is_inside(one)]
-            if sum(len(_DIGIT.findall(one)) for one in outside) >= FEWEST_HIDDEN:
-                return before + "-".join(
-                    one if self._is_inside(one) else self._hide_part(one)
-                    for one in parts
-                )
+            inside = [self._is_inside_or_group(one) for one in parts]
+            digits = sum(
+                len(_DIGIT.findall(one))
+                for one, known in zip(parts, inside, strict=True)
+                if not known
+            )
+            if digits < FEWEST_HIDDEN:
+                return name
+            return before + "-".join(
+                one if known else self._hide_part(one)
+                for one, known in zip(parts, inside, strict=True)
+            )
         return before + _IN_NAME.sub(lambda found: self._hide(found[0]), parties)
+
+    def _is_inside_or_group(self, part: str) -> bool:
+        """Return True if this is a number inside, or a group with one (protocol 5.3)."""
+        match = _GROUP.fullmatch(part)
+        return self._is_inside(match[2] if match else part)
 
     def _hide_part(self, part: str) -> str:
         """Return a part of a name: of a long number the end stays, of others nothing."""
         digits = len(_DIGIT.findall(part))
-        shown = SHOWN if digits >= FEWEST_HIDDEN else 0
+        shown = SHOWN if digits >= _LONG_PART else 0
         return _DIGIT.sub("*", part, count=digits - shown) if digits else part

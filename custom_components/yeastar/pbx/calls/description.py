@@ -56,9 +56,9 @@ class Call:
 
 def describe(
     evidence: Evidence,
-    plan: NumberPlan,
     *,
     before: Call | None = None,
+    announced: Direction | None = None,
     ended_at: datetime | None = None,
     late: bool = False,
 ) -> Call:
@@ -66,15 +66,15 @@ def describe(
 
     Args:
         evidence: of its reports and records.
-        plan: what is known of numbers inside the PBX.
         before: the call as it was announced before a restart; nothing of it is
             contradicted.
+        announced: the direction in which it was announced, None if it was not.
         ended_at: when it ended by all signs, None if it goes on.
         late: whether it was found by catching up.
     """
-    judged = evidence.judged(plan)
+    plan, judged = evidence.plan, evidence.judged
     caller = evidence.caller()
-    direction = _direction(evidence, judged, caller, before)
+    direction = announced or _direction(evidence, judged, caller)
     calling, called = _parties(evidence, judged, caller, direction)
     did = _first(record.did for record in evidence.records)
     if before is not None:
@@ -87,7 +87,8 @@ def describe(
             # A dialling phone that was never picked up; the DID for what it leads to.
             called = evidence.called
         calling = calling or first.caller
-        if ended_at is not None and _began_unheard(evidence, judged, ended_at):
+        told = announced is not None and evidence.called is not None
+        if not told and ended_at and _began_unheard(evidence, judged, ended_at):
             # Where it rang by then may be where it was sent on to.
             called = first.called or called
         called = called or first.called
@@ -110,6 +111,7 @@ def describe(
             ended_at,
             answered=outcome is Outcome.ANSWERED,
             mailbox=outcome is Outcome.VOICEMAIL,
+            machine=waited,
         )
         if outcome is Outcome.ANSWERED:
             answered_by = _taker(evidence, judged, when.answered_at)
@@ -120,7 +122,7 @@ def describe(
         call_id=evidence.call_id,
         direction=direction,
         caller_number=calling,
-        caller_name=plan.name_of(calling) if calling else None,
+        caller_name=_name(plan, calling, before),
         called_number=called,
         did_number=did,
         trunk=_first(
@@ -151,6 +153,14 @@ def _first(values: Iterable[str | None]) -> str | None:
     return next((value for value in values if value), None)
 
 
+def _name(plan: NumberPlan, number: str | None, before: Call | None) -> str | None:
+    """Return who calls, as far as it is known; the number may be hidden by now."""
+    if number is None:
+        return None
+    known = before is not None and before.caller_number == number
+    return plan.name_of(number) or (before.caller_name if before and known else None)
+
+
 def _began_unheard(evidence: Evidence, judged: Records, ended_at: datetime) -> bool:
     """Return True if a call had gone on for a while when it was first heard of."""
     if evidence.resumed or evidence.started_at is None or judged.seconds is None:
@@ -159,14 +169,9 @@ def _began_unheard(evidence: Evidence, judged: Records, ended_at: datetime) -> b
     return heard + times.ALIKE < timedelta(seconds=judged.seconds)
 
 
-def _direction(
-    evidence: Evidence, judged: Records, caller: Leg | None, before: Call | None
-) -> Direction:
+def _direction(evidence: Evidence, judged: Records, caller: Leg | None) -> Direction:
     """Return the direction, for which CallStatus has no word (protocol 5.2)."""
     if evidence.line("inbound") is not None:
-        return Direction.INBOUND
-    kinds = {record.kind for record in evidence.records}
-    if "INBOUND" in kinds:
         return Direction.INBOUND
     if (first := judged.first) is not None:
         try:
@@ -177,9 +182,6 @@ def _direction(
                 return Direction.INBOUND if first.came_on else Direction.OUTBOUND
     if evidence.line("outbound") is not None:
         return Direction.OUTBOUND
-    if before is not None:
-        # Only the phones of it may have been heard again.
-        return before.direction
     alone = caller is not None and all(
         leg.person == caller.person for leg in evidence.legs.values()
     )
@@ -224,8 +226,9 @@ def _taker(
     if recorded is None or answered_at is None or recorded == seen:
         return seen or recorded
     if seen is not None:
-        early = evidence.answered_at is None or answered_at < evidence.answered_at
-        return recorded if early and not evidence.resumed else seen
+        # What was seen in time was told.
+        in_time = evidence.answered_at is not None or evidence.resumed
+        return seen if in_time else recorded
     left = [leg for leg in evidence.callees() if leg.there_at(answered_at)]
     if any(leg.number == recorded for leg in left):
         return recorded

@@ -31,12 +31,14 @@ class Evidence:
     """All that is known of one call.
 
     Attributes:
+        plan: what is known of numbers inside the PBX.
         started_at: None if it was running before we were.
         alive_at: when it was last heard of as going on.
         called: what was dialled, as it showed before anybody answered.
         path: the group that led to the answer.
         groups: all groups that it went through.
         person: two parties have talked, whether or not it was seen when they began.
+        answer_found: that it was answered was found by asking, some time later.
         waiting_at: when it was last seen that nobody had answered.
         unknown: the PBX was asked and does not know the call any more.
         emptied: the list of those in a conference is empty.
@@ -45,6 +47,7 @@ class Evidence:
     """
 
     call_id: str
+    plan: NumberPlan
     opened_at: datetime
     started_at: datetime | None
     heard_at: datetime
@@ -58,6 +61,7 @@ class Evidence:
     person: bool = False
     answered_at: datetime | None = None
     answered_by: str | None = None
+    answer_found: bool = False
     waiting_at: datetime | None = None
     failure: str | None = None
     hung_up_at: datetime | None = None
@@ -92,9 +96,14 @@ class Evidence:
             self.answered_at, self.answered_by = answer
 
     def take_members(
-        self, members: list[dict[str, Any]], now: datetime, *, complete: bool
+        self,
+        members: list[dict[str, Any]],
+        now: datetime,
+        *,
+        complete: bool,
+        asked: bool = False,
     ) -> None:
-        """Bring the legs up to date with a list of members.
+        """Bring the legs up to date with a list of members, reported or asked for.
 
         The list is complete (event-CallStatus.html), in version 1 it is not. A
         party that it no longer has is gone, unless the list itself is an old one,
@@ -142,7 +151,9 @@ class Evidence:
             if fresh and any(leg.live for leg in fresh):
                 # Whoever failed to take the call, another one is tried now.
                 self.failure = None
+        known = self.answered_at
         self._note_answer(now, in_time=not stale)
+        self.answer_found |= asked and known is None
         self._note_hang_up(now)
         self._drop_old_legs()
 
@@ -205,12 +216,16 @@ class Evidence:
         self._judged = None
         return True
 
-    def judged(self, plan: NumberPlan) -> Records:
+    @property
+    def judged(self) -> Records:
         """Return the CDRs, judged together with what was seen."""
         if self._judged is None or self._judged[0] != self.reports:
-            inbound = self.line("inbound") is not None
-            self._judged = self.reports, Records(self.records, plan, inbound=inbound)
+            self._judged = self.reports, self._judge(self.records)
         return self._judged[1]
+
+    def _judge(self, records: Iterable[CallRecord]) -> Records:
+        inbound = self.line("inbound") is not None
+        return Records(records, self.plan, inbound=inbound)
 
     # --- is it over? ---
 
@@ -237,17 +252,20 @@ class Evidence:
         # Nobody saw it: then it is known to have gone on until it was last heard of.
         return max(signs, default=self.alive_at if self.unknown else None)
 
-    def over(self, plan: NumberPlan) -> bool:
+    @property
+    def over(self) -> bool:
         """Return True if there is a sign that the call is over."""
         if self.hung_up:
             return True
         if not self.records:
             return False
         if not self.legs:
-            return not self.judged(plan).leave_more
-        return self._records_end_it(plan)
+            # Who was there before a restart is not known.
+            return not (self.resumed or self.judged.leave_more)
+        return self._records_end_it
 
-    def complete(self, plan: NumberPlan) -> bool:
+    @property
+    def complete(self) -> bool:
         """Return True if both halves of the end are there: hang-ups and CDR.
 
         That the second party's hang-up is reported is not sure (protocol 5.2).
@@ -257,7 +275,7 @@ class Evidence:
         if self.unknown and self.records[-1].heard_at < self.heard_at:
             # The record is older than the PBX's word that the call is over.
             return False
-        judged = self.judged(plan)
+        judged = self.judged
         legs = self.legs.values()
         if not (self._is_whole(judged) or judged.cover(legs, self.path)):
             return False
@@ -275,10 +293,11 @@ class Evidence:
         heard = (self.ended_at or self.heard_at) - self.started_at
         return heard <= timedelta(seconds=judged.seconds) + _WHOLE_SECONDS
 
-    def _records_end_it(self, plan: NumberPlan) -> bool:
+    @property
+    def _records_end_it(self) -> bool:
         """Return True if the CDRs are about everybody who is still there."""
         last = self.records[-1]
-        judged = self.judged(plan)
+        judged = self.judged
         if self._caller_left:
             return not last.phantom or any(leg.ended for leg in self.legs.values())
         if self.sent_on_at is not None and last.heard_at - self.sent_on_at < SETTLE:
@@ -289,9 +308,9 @@ class Evidence:
         live = [leg for leg in self.legs.values() if leg.live]
         return judged.cover(live, self.path)
 
-    def covered_by(self, records: Iterable[CallRecord], plan: NumberPlan) -> bool:
+    def covered_by(self, records: Iterable[CallRecord]) -> bool:
         """Return True if records are about everybody who was last known to be there."""
-        judged = Records(records, plan, inbound=self.line("inbound") is not None)
+        judged = self._judge(records)
         if not self.legs:
             return not judged.leave_more
         live = [leg for leg in self.legs.values() if leg.live]
@@ -513,12 +532,20 @@ class Evidence:
             return
         if not self.person:
             self.person = True
-            taken = any(not record.unanswered for record in self.records)
-            if in_time and not taken and not self.hung_up:
+            if in_time and not self.judged.taken and self._are_connected:
                 self.answered_at = now
         if callees := [leg for leg in self.callees() if leg.talked]:
             first = min(callees, key=lambda leg: (leg.talked, leg.kind == "outbound"))
             self.answered_by = first.number
+
+    @property
+    def _are_connected(self) -> bool:
+        """Return True if two are connected now, as far as it shows."""
+        talking = [leg for leg in self.legs.values() if leg.talks]
+        line = self.line("inbound")
+        return len({leg.person for leg in talking}) > 1 or (
+            line is not None and line.live and any(map(self.is_callee, talking))
+        )
 
     def _waits(self) -> bool:
         """Return True if somebody's phone rings and nobody can have answered yet."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 import csv
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+import re
 from typing import Final
 
 from ..client import YeastarClient
@@ -29,7 +30,15 @@ _SECOND: Final = timedelta(seconds=1)
 # api_error_code.html: "no CDR" is a failure, not an empty file.
 _NO_RECORDS: Final = "no_call_records"
 _LINK_INVALID: Final = "download_link_invalid"
-_COLUMNS: Final = frozenset({"callid", "timestart"})
+_COLUMNS: Final = frozenset(
+    {"callid", "timestart", "callfrom", "callto", "callduraction", "status"}
+)
+# As they are meant (protocol 8.1).
+_ALIASES: Final = {"callduration": "callduraction", "talkduration": "talkduraction"}
+_MOST_DIGITS: Final = 8
+_SECONDS: Final = ("callduraction", "talkduraction")
+# Where a type belongs, these show that a row has lost a column.
+_STATUS: Final = re.compile(r"answered|no answer(ed)?|busy|failed|voicemail", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +143,8 @@ def _parse(content: bytes, clock: PbxClock) -> tuple[list[CallRecord], int]:
     rows: dict[str, list[dict[str, str]]] = {}
     for row in _readable(csv.reader(whole)):
         if not columns:
-            columns = [name.strip().lower() for name in row]
+            names = (name.strip().lower() for name in row)
+            columns = [_ALIASES.get(name, name) for name in names]
             if not _COLUMNS.issubset(columns):
                 # Another page with HTTP 200 is no empty log.
                 raise NotYeastarError("the file is not a call log")
@@ -178,6 +188,11 @@ def _record_in(
     """Return one record, None if it is not one of a call."""
     if not 0 < len(call_id) <= LONGEST_ID or began is None:
         return None
+    seconds = [text(fields.get(name, "0")) for name in _SECONDS]
+    if not all(one.isdecimal() and len(one) < _MOST_DIGITS for one in seconds):
+        return None
+    if _STATUS.fullmatch(text(fields.get("type")).lower()):
+        return None
     try:
         report = understand({"event": "NewCdr", **fields}, clock.zone)
     except MalformedReportError:
@@ -215,12 +230,12 @@ def call_of(records: list[CallRecord], plan: NumberPlan) -> Call | None:
     began = min(one.started_at for one in records)
     ended = _over_at(records)
     evidence = Evidence(
-        records[0].call_id, began, started_at=None, heard_at=ended, alive_at=ended
+        records[0].call_id, plan, began, started_at=None, heard_at=ended, alive_at=ended
     )
     evidence.records = list(records)
     if evidence.never_was:
         return None
-    return describe(evidence, plan, ended_at=ended)
+    return describe(evidence, ended_at=ended)
 
 
 def _over_at(records: list[CallRecord]) -> datetime:

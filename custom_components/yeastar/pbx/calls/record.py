@@ -73,8 +73,11 @@ class CallRecord:
         return self.ended_at - timedelta(seconds=min(self.talk, self.duration or 0))
 
     def overlaps(self, other: CallRecord) -> bool:
-        """Return True if this began when the other was not over yet."""
-        return self.started_at < other.ended_at - _ONE_SECOND
+        """Return True if both went on at the same time."""
+        return (
+            self.started_at < other.ended_at - _ONE_SECOND
+            and other.started_at < self.ended_at - _ONE_SECOND
+        ) or self.started_at == other.started_at
 
     @property
     def unanswered(self) -> bool:

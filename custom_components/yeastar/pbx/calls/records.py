@@ -16,6 +16,7 @@ from .record import CallRecord
 
 # The PBX writes whole seconds.
 _SECOND = timedelta(seconds=1)
+_ALIKE = timedelta(seconds=2)
 
 
 class NumberPlan(Protocol):
@@ -151,6 +152,11 @@ class Records:
             return None
         if record.taker is not None or record.kind == "OUTBOUND":
             return record.taker or record.called
+        for mobile in self._of(Role.MOBILE):
+            # It rang along, and it was the one that was picked up.
+            apart = abs(mobile.answered_at - record.answered_at)
+            if mobile.status == "ANSWERED" and apart <= _ALIKE:
+                return mobile.called
         called = record.called
         return called if called and self._plan.is_extension(called) else None
 
@@ -243,10 +249,30 @@ class Records:
         return round((ended - self.answer.answered_at).total_seconds())
 
     @property
+    def talks_from_the_start(self) -> bool:
+        """Return True if all of it is called talk, but for a second or two."""
+        return self.seconds is not None and self.seconds - self.since_answer <= 2
+
+    @property
     def says_talk(self) -> bool:
         """Return True if the talk that is recorded may have been with a person."""
         main = self.main
         return main is not None and self.roles[id(main)] is not Role.MACHINE
+
+    @property
+    def taken(self) -> bool:
+        """Return True if they say that a person took the call, or may have."""
+        return self.answer is not None or any(
+            one.status in ("BUSY", "FAILED") for one in self._of(Role.WHOLE, Role.PART)
+        )
+
+    @property
+    def speak_of_parties(self) -> bool:
+        """Return True if one is about more than a machine, or a phone that lost.
+
+        Then a phone that is reported to ring afterwards has rung before.
+        """
+        return bool(self._of(Role.WHOLE, Role.PART, Role.MOBILE))
 
     # --- legs ---
 

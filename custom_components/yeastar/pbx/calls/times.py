@@ -43,6 +43,7 @@ def finished(
     *,
     answered: bool,
     mailbox: bool,
+    machine: bool,
 ) -> Times:
     """Return the times of a call that is over: started ≤ answered ≤ ended.
 
@@ -52,6 +53,7 @@ def finished(
         ended_at: when it ended by all signs.
         answered: whether a person took it.
         mailbox: whether a voicemail did.
+        machine: whether an IVR or a queue picked up before a person could.
     """
     started, ended, whole = _span(evidence, judged, ended_at)
     times = Times(started, None, ended)
@@ -65,7 +67,7 @@ def finished(
             times.ring = max(0, length - spoken)
         times.talk = 0
         return times
-    taken = _answer(evidence, judged, started, ended)
+    taken = _answer(evidence, judged, started, ended, machine=machine)
     if taken is None:
         return times
     times.answered_at = taken
@@ -108,7 +110,12 @@ def _span(
 
 
 def _answer(
-    evidence: Evidence, judged: Records, started: datetime | None, ended: datetime
+    evidence: Evidence,
+    judged: Records,
+    started: datetime | None,
+    ended: datetime,
+    *,
+    machine: bool,
 ) -> datetime | None:
     """Return when a person answered.
 
@@ -125,6 +132,10 @@ def _answer(
             taken = seen
         if evidence.waiting_at is not None and taken < evidence.waiting_at - ALIKE:
             taken = seen or evidence.waiting_at
+        in_time = seen is not None and not evidence.answer_found
+        if machine and in_time and judged.talks_from_the_start:
+            # The record counts from when the queue picked up.
+            taken = seen
     if taken is None:
         return None
     return min(max(taken, started or taken), ended)

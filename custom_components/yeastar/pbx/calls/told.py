@@ -60,6 +60,7 @@ class Told:
 
     Attributes:
         before: the call as it was announced before a restart, None if it was not.
+        direction: as it was announced, None if it was not.
         ringing: that it rings is told, or is no news any more.
         answered: the same for its answer.
         phones: what each phone has heard last.
@@ -67,15 +68,29 @@ class Told:
     """
 
     before: Call | None = None
+    direction: Direction | None = None
     ringing: bool = False
     answered: bool = False
     phones: dict[str, Step] = field(default_factory=dict)
     groups: dict[str, Step] = field(default_factory=dict)
 
     @classmethod
-    def before_restart(cls, call: Call, *, answered: bool) -> Told:
-        """Return what was announced before a restart."""
-        told = cls(before=call, ringing=True, answered=answered)
+    def before_restart(
+        cls, call: Call, heard: Mapping[str, Step] | None, *, answered: bool
+    ) -> Told:
+        """Return what was announced before a restart.
+
+        Args:
+            call: as it was told last.
+            heard: what each phone heard last; None if that was not kept.
+            answered: whether it was told as answered.
+        """
+        told = cls(call, call.direction, ringing=True, answered=answered)
+        if call.path is not None:
+            told.groups[call.path] = Step.ANSWERED if answered else Step.RINGING
+        if heard is not None:
+            told.phones.update(heard)
+            return told
         for number in call.extensions:
             took_part = number in (call.caller_number, call.answered_by)
             if not answered:
@@ -84,8 +99,6 @@ class Told:
                 told.phones[number] = Step.ANSWERED
             else:
                 told.phones[number] = Step.ANSWERED_ELSEWHERE
-        if call.path is not None:
-            told.groups[call.path] = Step.ANSWERED if answered else Step.RINGING
         return told
 
     def next_step(self, evidence: Evidence, caller: Leg | None) -> Step | None:
@@ -93,11 +106,11 @@ class Told:
         if caller is None:
             # What rings by itself is nobody's call.
             return None
-        taken = any(not record.unanswered for record in evidence.records)
-        if not self.answered and not taken and evidence.answered_now(caller):
+        judged = evidence.judged
+        if not self.answered and not judged.taken and evidence.answered_now(caller):
             self.answered = True
             return Step.ANSWERED
-        if self.ringing or evidence.person or evidence.records:
+        if self.ringing or evidence.person or judged.speak_of_parties:
             return None
         if evidence.rings(caller):
             self.ringing = True
@@ -164,7 +177,7 @@ class Told:
         """Yield what phones are to hear of the end of a call."""
         took_part = {call.caller_number, call.answered_by}
         took_part |= {leg.number for leg in evidence.phones() if leg.talked}
-        for number in call.extensions:
+        for number in dict.fromkeys((*call.extensions, *self.phones)):
             heard = self.phones.get(number)
             if step is not Step.ENDED or number in took_part or heard is Step.ANSWERED:
                 yield number, step

@@ -6,7 +6,7 @@ decided what is told of it and when, for all calls of a PBX.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -98,6 +98,7 @@ class CallTracker:
         directory: NumberPlan,
         told: Container[str] = (),
         begun: Begun = MappingProxyType({}),
+        heard: Mapping[str, Mapping[str, Step]] = MappingProxyType({}),
     ) -> None:
         """Start with no calls.
 
@@ -106,10 +107,12 @@ class CallTracker:
             told: calls that were told to their end, also before this start.
             begun: calls that were told and not to their end, also before this start,
                 each as it was told last and whether as answered.
+            heard: what each phone heard last of those.
         """
         self._directory = directory
         self._told = told
         self._begun = begun
+        self._heard_before = heard
         self.drift = timedelta()
         self.observed: Counter[str] = Counter()
         self.last_opened: tuple[str, datetime] | None = None
@@ -189,7 +192,7 @@ class CallTracker:
     def covered(self, call_id: str, records: Iterable[CallRecord]) -> bool:
         """Return True if records are about everybody who is known to be in a call."""
         call = self._open.get(call_id)
-        return call is not None and call.evidence.covered_by(records, self._directory)
+        return call is not None and call.evidence.covered_by(records)
 
     def silent(self, now: datetime) -> list[str]:
         """Return the calls to ask the PBX about, the one that waits longest first.
@@ -330,9 +333,11 @@ class CallTracker:
         if (call := self._open.get(call_id)) is None:
             return []
         self._dormant.discard(call_id)
-        call.doubt_at, call.pauses = None, call.pauses + 1
+        # That one record was not the last says nothing about how long it will go on.
+        call.pauses += call.doubt_at is None
+        call.doubt_at = None
         if members:
-            call.evidence.take_members(members, now, complete=True)
+            call.evidence.take_members(members, now, complete=True, asked=True)
         return self._tell(call, now)
 
     def cannot_tell(self, call_id: str, now: datetime) -> list[Transition]:
@@ -407,7 +412,9 @@ class CallTracker:
         self, call_id: str, now: datetime, *, started_at: datetime | None
     ) -> _OpenCall:
         """Open a call, or go on with one that was told before a restart."""
-        evidence = Evidence(call_id, now, started_at, heard_at=now, alive_at=now)
+        evidence = Evidence(
+            call_id, self._directory, now, started_at, heard_at=now, alive_at=now
+        )
         if (begun := self._begun.get(call_id)) is None:
             return _OpenCall(evidence, Told())
         before, answered = begun
@@ -416,7 +423,10 @@ class CallTracker:
             before.extensions,
             (before.answered_at, before.answered_by) if answered else None,
         )
-        return _OpenCall(evidence, Told.before_restart(before, answered=answered))
+        heard = self._heard_before.get(call_id)
+        return _OpenCall(
+            evidence, Told.before_restart(before, heard, answered=answered)
+        )
 
     def _describe(
         self, call: _OpenCall, ended_at: datetime | None = None, *, late: bool = False
@@ -424,8 +434,8 @@ class CallTracker:
         """Return what is known of a call."""
         return describe(
             call.evidence,
-            self._directory,
             before=call.told.before,
+            announced=call.told.direction,
             ended_at=ended_at,
             late=late,
         )
@@ -437,9 +447,9 @@ class CallTracker:
         evidence.heard_at = now
         self._open[call_id] = call
         self._open.move_to_end(call_id)
-        if evidence.over(self._directory):
+        if evidence.over:
             call.doubt_at = None
-            if evidence.complete(self._directory):
+            if evidence.complete:
                 return self._close(call, now)
             self._closing[call_id] = call
             self._closing.move_to_end(call_id)
@@ -460,7 +470,10 @@ class CallTracker:
             about = step or Step.RINGING
             told.groups[group] = about
             self._heard.append(Heard("group", group, about, described))
-        return [Transition(step, described)] if step is not None else []
+        if step is None:
+            return []
+        told.direction = described.direction
+        return [Transition(step, described)]
 
     def _close(
         self, call: _OpenCall, now: datetime, *, late: bool = False

@@ -9,6 +9,7 @@ from custom_components.yeastar.pbx.calls.log import call_of
 from custom_components.yeastar.pbx.calls.record import record_of
 
 from .line import (
+    CALL_ID,
     IVR,
     MOBILE,
     OUTSIDE,
@@ -20,6 +21,7 @@ from .line import (
     caller,
     cdr,
     line,
+    listed,
     phone,
     report,
 )
@@ -148,10 +150,24 @@ def test_a_record_after_a_restart_is_asked_about(
     pbx.cdr(15, status=status, to=to, whole=15, talk=0)
     pbx.wait(17.9)
     assert pbx.steps == [(0, "ringing")]
-    assert pbx.calls.silent(at(18)) != []
+    assert pbx.calls.silent(at(18)) == [CALL_ID]
+    in_call = listed(caller("ALERT", to=to), phone("1002", "RING"))
+    assert pbx.calls.confirm(CALL_ID, in_call, at(18)) == []
+    pbx.wait(24)
     pbx.status(25, caller("ANSWERED"), phone("1002", "ANSWER"))
     pbx.wait(60)
     assert pbx.calls.active_count == 1
+
+
+def test_a_record_after_a_restart_ends_a_call_of_which_nobody_can_tell(
+    pbx: Line,
+) -> None:
+    pbx.status(0, caller("ALERT"), phone("1001", "RING"))
+    pbx.status(10, caller("ANSWERED"), phone("1001", "ANSWER"))
+    pbx.restart()
+    pbx.cdr(40, whole=40, talk=30)
+    pbx.wait(50)
+    assert (pbx.end.started_at, pbx.end.talk_seconds) == (at(0), 30)
 
 
 def test_the_mobile_that_rang_along_and_was_picked_up_answered() -> None:

@@ -226,9 +226,12 @@ def _taker(
     if recorded is None or answered_at is None or recorded == seen:
         return seen or recorded
     if seen is not None:
-        # What was seen in time was told.
-        in_time = evidence.answered_at is not None or evidence.resumed
-        return seen if in_time else recorded
+        if evidence.resumed or evidence.answer_found:
+            # Told, and when that was is not known so well.
+            return seen
+        known = evidence.answered_at
+        early = known is None or answered_at < known - times.ALIKE
+        return recorded if early else seen
     left = [leg for leg in evidence.callees() if leg.there_at(answered_at)]
     if any(leg.number == recorded for leg in left):
         return recorded

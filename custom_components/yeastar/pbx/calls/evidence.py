@@ -260,9 +260,16 @@ class Evidence:
         if not self.records:
             return False
         if not self.legs:
-            # Who was there before a restart is not known.
-            return not (self.resumed or self.judged.leave_more)
+            return not self.judged.leave_more
         return self._records_end_it
+
+    @property
+    def unsure(self) -> bool:
+        """Return True if only records say that it is over, and not who was there.
+
+        That is so after a restart: it may have been a part of a call that goes on.
+        """
+        return self.resumed and not self.legs and not self.unknown
 
     @property
     def complete(self) -> bool:

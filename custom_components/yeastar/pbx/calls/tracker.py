@@ -25,6 +25,8 @@ REMEMBER = timedelta(minutes=10)
 # How long an open call may be silent before the PBX is asked about it; if it is still
 # silent then, twice as long, and four times.
 SILENT = timedelta(minutes=2)
+# Until then the PBX, which is asked after `SETTLE`, can say that a call goes on.
+UNSURE = timedelta(seconds=8)
 # When a call was last heard of if that is not known.
 NEVER = datetime.min.replace(tzinfo=UTC)
 # A call of which the PBX cannot tell whether it runs is over after so long a silence.
@@ -74,6 +76,12 @@ class _OpenCall:
     doubt_at: datetime | None = None
     asked_at: datetime | None = None
     pauses: int = 0
+
+    @property
+    def close_at(self) -> datetime:
+        """Return until when to wait for the other half of its end."""
+        wait = UNSURE if self.evidence.unsure else SETTLE
+        return self.evidence.heard_at + wait
 
     @property
     def ask_at(self) -> datetime:
@@ -180,9 +188,7 @@ class CallTracker:
     @property
     def next_due(self) -> datetime | None:
         """Return when `expire` has something to tell, None if never."""
-        for call in self._closing.values():
-            return call.evidence.heard_at + SETTLE
-        return None
+        return min((call.close_at for call in self._closing.values()), default=None)
 
     def doubt(self, call_id: object) -> datetime | None:
         """Return when to ask about a call whose record need not be its last."""
@@ -203,7 +209,8 @@ class CallTracker:
         silent = [
             (call.ask_at, call_id)
             for call_id, call in self._open.items()
-            if call_id not in self._closing and call.ask_at <= now
+            if (call_id not in self._closing or call.evidence.unsure)
+            and call.ask_at <= now
         ]
         return [call_id for _, call_id in sorted(silent)]
 
@@ -390,7 +397,8 @@ class CallTracker:
         self._notice(now)
         transitions: list[Transition] = []
         while (due := self.next_due) is not None and due <= now:
-            transitions += self._close(next(iter(self._closing.values())), now)
+            late = min(self._closing.values(), key=lambda call: call.close_at)
+            transitions += self._close(late, now)
         return transitions
 
     def _notice(self, now: datetime) -> None:
@@ -448,7 +456,8 @@ class CallTracker:
         self._open[call_id] = call
         self._open.move_to_end(call_id)
         if evidence.over:
-            call.doubt_at = None
+            if not evidence.unsure:
+                call.doubt_at = None
             if evidence.complete:
                 return self._close(call, now)
             self._closing[call_id] = call

@@ -1,5 +1,6 @@
 """What all triggers have in common that hear what happens to parties in their target."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast, override
 
@@ -80,6 +81,6 @@ class PartyTrigger(Trigger):
 
         return detach
 
+    @abstractmethod
     def _listen(self, run_action: TriggerActionRunner, reject: Reject) -> CALLBACK_TYPE:
         """Run the action for each thing to run it for; return how to stop."""
-        raise NotImplementedError

@@ -2,7 +2,12 @@
 
 from ipaddress import ip_address
 
-from homeassistant.const import CONF_HOST, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_WEBHOOK_ID,
+    EVENT_HOMEASSISTANT_STOP,
+    Platform,
+)
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
@@ -11,6 +16,7 @@ from homeassistant.util.network import is_local
 from . import repairs, services
 from .const import DOMAIN
 from .coordinator import YeastarConfigEntry, YeastarCoordinator
+from .delivery.log_filter import async_hide
 from .delivery.own_address import async_remove_own_address
 from .entity import async_remove_entities
 from .switchboard.history import CallHistory, async_remove_history
@@ -27,6 +33,10 @@ PLATFORMS = [
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions; they tell themselves if no PBX is there."""
+    # Home Assistant names in its log what is posted to it before an entry is set up.
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        if webhook_id := entry.data.get(CONF_WEBHOOK_ID):
+            async_hide(hass, webhook_id)
     services.async_register(hass)
     return True
 

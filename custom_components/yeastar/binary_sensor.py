@@ -20,6 +20,7 @@ from .entity import (
     numerous,
 )
 from .switchboard.devices import EXTENSION, TRUNK
+from .switchboard.poll_plan import Poll
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0
@@ -65,6 +66,7 @@ class RegisteredSensor(Stateful, ExtensionEntity, BinarySensorEntity):
     """Whether an extension has a phone that can be called."""
 
     _key = _attr_translation_key = "registered"
+    _polls = frozenset({Poll.EXTENSIONS})
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
 
@@ -80,6 +82,7 @@ class TrunkConnectionSensor(Stateful, TrunkEntity, BinarySensorEntity):
     """Whether calls can go through a trunk."""
 
     _key = _attr_translation_key = "connection"
+    _polls = frozenset({Poll.TRUNKS})
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
 

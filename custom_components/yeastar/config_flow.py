@@ -1,8 +1,8 @@
 """The way from an address and a password to an entry, and back to a good one."""
 
-import asyncio
 from collections.abc import Mapping
 import logging
+import time
 from typing import TYPE_CHECKING, Any, override
 from urllib.parse import urlsplit
 
@@ -40,7 +40,7 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util.ssl import get_default_context
 
-from .connection import LOGOUT_TIMEOUT, access_to, create_client
+from .connection import access_to, async_close, create_client
 from .const import (
     CONF_BASE_URL,
     CONF_CATCH_UP,
@@ -50,6 +50,7 @@ from .const import (
     DEFAULT_PORT,
     DOMAIN,
 )
+from .delivery.log_filter import async_hide
 from .delivery.target import (
     BaseUrl,
     EventTargets,
@@ -57,9 +58,9 @@ from .delivery.target import (
     is_host,
     speaks_only_https,
 )
+from .dialog import about
 from .pbx import certificate, queries
 from .pbx.certificate import Certificate
-from .pbx.client import Access
 from .pbx.errors import LockedOutError, PbxError
 from .pbx.models import Device
 
@@ -129,18 +130,27 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
                 CONF_FINGERPRINT: None,
                 CONF_WEBHOOK_ID: webhook.async_generate_id(),
             }
-            errors = await self._async_look() or await self._async_log_in()
+            errors = await self._async_look()
             if not errors:
-                self._abort_if_unique_id_configured()
                 if self._certificate is not None:
                     return await self.async_step_certificate()
-                return await self.async_step_events()
+                return await self._async_finish_user()
         return self._form("user", _USER_SCHEMA, user_input, errors)
+
+    async def _async_finish_user(self) -> ConfigFlowResult:
+        """Log in at a PBX that may be trusted, and go on."""
+        if errors := await self._async_log_in():
+            return self._form("user", _USER_SCHEMA, self._data, errors)
+        self._abort_if_unique_id_configured()
+        return await self.async_step_events()
 
     async def async_step_certificate(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Have somebody look at a certificate that no known authority signed."""
+        """Have somebody look at a certificate that no known authority signed.
+
+        Nothing secret is sent before that, and afterwards only to this certificate.
+        """
         assert self._certificate is not None
         if user_input is not None:
             self._confirmed = self._certificate.fingerprint
@@ -150,13 +160,11 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self._async_finish_reauth()
             if self.source == SOURCE_RECONFIGURE:
                 return await self._async_finish_reconfigure()
-            return await self.async_step_events()
-        expires = self._certificate.expires
+            return await self._async_finish_user()
         return self.async_show_form(
             step_id="certificate",
             description_placeholders={
-                "subject": self._certificate.subject or "?",
-                "expires": expires.date().isoformat() if expires else "?",
+                **about(self._certificate),
                 "fingerprint": self._certificate.readable_fingerprint,
             },
         )
@@ -194,7 +202,7 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask for new credentials."""
         entry = self._get_reauth_entry()
         if user_input is not None:
-            self._data = {**entry.data, **user_input}
+            self._data = {**entry.data, **_trimmed(user_input)}
             if errors := await self._async_look():
                 return self._reauth_form(errors)
             if self._certificate is not None:
@@ -257,21 +265,17 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             else:
                 self._certificate = seen
         except PbxError as error:
+            _LOGGER.warning("The PBX could not be looked at: %s", error)
             return {"base": error.reason}
         return {}
 
     async def _async_log_in(self) -> dict[str, str]:
-        """Log in once, learn which PBX this is, and log out again.
-
-        While a new PBX is being added, its certificate is confirmed after this:
-        the login goes to the very certificate that is then shown, and no other.
-        """
-        data = dict(self._data)
-        if self._certificate is not None:
-            data[CONF_FINGERPRINT] = self._certificate.fingerprint
-        shared = access_to(self.hass, data[CONF_HOST])
+        """Log in once, learn which PBX this is, and log out again."""
+        data = self._data
+        shared = access_to(self.hass, data[CONF_HOST], data[CONF_PORT])
         # Somebody is waiting and may have lifted the lock-out in the PBX.
-        access = Access(shared.lock)
+        access = shared.for_a_person(time.monotonic())
+        async_hide(self.hass, data[CONF_WEBHOOK_ID])
         client = create_client(
             self.hass,
             data,
@@ -284,12 +288,13 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             shared.locked_until = access.locked_until
             return {"base": error.reason}
         except PbxError as error:
+            _LOGGER.warning("The PBX could not be logged in to: %s", error)
             return {"base": error.reason}
         except Exception:
             _LOGGER.exception("Unexpected error while logging in")
             return {"base": "unknown"}
         finally:
-            await self._async_log_out(client.logout())
+            await async_close(self.hass, client)
         shared.locked_until = 0
         if client.report_method == "TCP":
             return {"base": "events_over_tcp"}
@@ -299,13 +304,6 @@ class YeastarConfigFlow(ConfigFlow, domain=DOMAIN):
             device.serial, raise_on_progress=self.source == SOURCE_USER
         )
         return {}
-
-    async def _async_log_out(self, logout: Any) -> None:
-        """Wait for a logout, not for long, and even if the flow is cancelled."""
-        task = self.hass.async_create_task(logout, "yeastar flow logout")
-        done, _ = await asyncio.wait({task}, timeout=LOGOUT_TIMEOUT)
-        if not done:
-            task.cancel()
 
     def _base_url(
         self, user_input: dict[str, Any]
@@ -414,11 +412,16 @@ class YeastarOptionsFlow(OptionsFlowWithReload):
         )
 
 
+def _trimmed(user_input: dict[str, Any]) -> dict[str, Any]:
+    """Return the input with the blanks around the user name taken away."""
+    return {**user_input, CONF_USERNAME: user_input[CONF_USERNAME].strip()}
+
+
 def _with_url_as_host(user_input: dict[str, Any]) -> dict[str, Any]:
     """Return the input with a host that was pasted as a URL taken apart."""
     data = {key: value for key, value in user_input.items() if key != CONF_BASE_URL}
+    data = _trimmed(data)
     host = data[CONF_HOST].strip()
-    data[CONF_USERNAME] = data[CONF_USERNAME].strip()
     if "://" in host:
         try:
             parts = urlsplit(host)

@@ -1,6 +1,7 @@
 """Stay logged in: heartbeat, silent login, event target, retry with patience."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime
 import logging
 import math
@@ -8,7 +9,7 @@ import time
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_HOST, CONF_WEBHOOK_ID
+from homeassistant.const import CONF_HOST, CONF_PORT, CONF_WEBHOOK_ID
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers import device_registry as dr
@@ -16,7 +17,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .connection import LOGOUT_TIMEOUT, access_to, create_client
+from .connection import access_to, async_close, create_client
 from .const import (
     CONF_BASE_URL,
     CONF_CATCH_UP,
@@ -33,7 +34,16 @@ from .delivery.webhook import WebhookSource
 from .media.library import SoundLibrary
 from .pbx import queries
 from .pbx.clock import PbxClock
-from .pbx.errors import InvalidAuthError, PbxError
+from .pbx.errors import (
+    CannotConnectError,
+    InvalidAuthError,
+    NoFileError,
+    NoListError,
+    NotReadyError,
+    NotYeastarError,
+    PbxError,
+    RefusedError,
+)
 from .pbx.models import Device
 from .pbx.reports import Report
 from .pbx.settings_writer import SettingsWriter
@@ -42,7 +52,7 @@ from .switchboard.board import Switchboard
 from .switchboard.catch_up import LOOK_AGAIN_IN, CatchUp
 from .switchboard.history import CallHistory
 from .switchboard.listeners import PBX
-from .switchboard.poll_plan import ESSENTIAL, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
+from .switchboard.poll_plan import AT_SETUP, HOUR, MINUTE, TOLERANCE, Poll, PollPlan
 from .switchboard.questions import Questions
 from .switchboard.readers import read
 
@@ -87,7 +97,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         )
         assert entry.unique_id is not None
         self.serial: str = entry.unique_id
-        self._access = access_to(hass, entry.data[CONF_HOST])
+        self._access = access_to(hass, entry.data[CONF_HOST], entry.data[CONF_PORT])
         self.client = create_client(
             hass,
             entry.data,
@@ -95,6 +105,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 hass, entry.data[CONF_WEBHOOK_ID], entry.data.get(CONF_BASE_URL)
             ),
             access=self._access,
+            serial=self.serial,
         )
         self.notices = Notices(hass, entry)
         self._own_address = OwnAddress(
@@ -161,6 +172,12 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self._heartbeat_at = None
         self.want(Poll.DEVICE, 0)
 
+    async def async_ask_now(self, polls: Collection[Poll]) -> None:
+        """Make some polls now, or find out whether the PBX is there."""
+        for poll in polls or (Poll.DEVICE,):
+            self.plan.due_now(poll)
+        await self.async_refresh()
+
     @property
     def _busy(self) -> bool:
         """Tell whether a tick is under way; it plans the next one itself."""
@@ -209,6 +226,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 translation_domain=DOMAIN, translation_key=error.reason
             ) from error
         self.notices.hide(*OF_CONNECTION)
+        if not self.client.contested:
+            self.notices.hide(Notice.SESSION_CONTESTED)
         if self.client.report_method == TCP:
             self.notices.show(Notice.EVENTS_OVER_TCP)
         else:
@@ -227,7 +246,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
             # Anything may have changed while nothing could be heard.
             self.plan.everything()
             self.switchboard.listed_in_session = None
-        for poll in ESSENTIAL if first else Poll:
+        failing = set(self.plan.failing)
+        for poll in AT_SETUP if first else Poll:
             if self._session != self.client.session_number:
                 # A new session: the PBX may have been started anew.
                 self._session = self.client.session_number
@@ -237,20 +257,59 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
                 continue
             if poll is Poll.DEVICE:
                 device = await self._read_device()
-            elif poll is Poll.CALL_LOG:
-                await self.catch_up.read_log()
-                continue
-            elif poll is Poll.SILENT_CALLS:
-                await self.catch_up.ask()
-            else:
-                await read(poll, self.client, self.switchboard)
-            self.plan.done(poll, time.monotonic())
+                self.plan.done(poll, time.monotonic())
+            elif not await self._poll(poll):
+                # Is it this poll alone, or the PBX?
+                device = await self._read_device()
+        if failing != self.plan.failing.keys():
+            self.switchboard.tell_all()
         if not first:
             # At set-up this has to wait until the platforms are there.
             await self.switchboard.devices.follow()
         if self.switchboard.delivery.fails_now(dt_util.utcnow()):
             await self._mend_delivery()
         return device
+
+    async def _poll(self, poll: Poll) -> bool:
+        """Read one thing; that it fails costs nothing else.
+
+        Returns:
+            False if it failed in a way in which the whole PBX may be out of reach.
+
+        Raises:
+            PbxError: the session is refused, or the PBX is not ours.
+        """
+        try:
+            match poll:
+                case Poll.CALL_LOG:
+                    # It plans its next time itself.
+                    await self.catch_up.read_log()
+                    return True
+                case Poll.SILENT_CALLS:
+                    await self.catch_up.ask()
+                case _:
+                    await read(poll, self.client, self.switchboard)
+        except (RefusedError, NoListError, NotYeastarError, NoFileError) as error:
+            self._note_failure(poll, error)
+            return True
+        except NotReadyError as error:
+            self._note_failure(poll, error)
+            return False
+        except CannotConnectError as error:
+            if type(error) is not CannotConnectError:
+                # Of the connection as such: scheme, TLS, certificate.
+                raise
+            self._note_failure(poll, error)
+            return False
+        self.plan.done(poll, time.monotonic())
+        return True
+
+    def _note_failure(self, poll: Poll, error: PbxError) -> None:
+        """Leave a poll alone for a while; say so once."""
+        if poll not in self.plan.failing:
+            _LOGGER.debug("Reading %s failed: %s", poll, error)
+        why = f"{type(error).__name__}: {error}"
+        self.plan.failed(poll, time.monotonic(), why)
 
     async def _mend_delivery(self) -> None:
         """Say so, and open a new session: perhaps the PBX only forgot its target."""
@@ -277,12 +336,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         await self._heartbeat()
 
     async def _read_device(self) -> Device:
-        """Read what the PBX is, and make sure that it is ours."""
-        device = await queries.device(self.client)
-        if device.serial != self.serial:
-            raise UpdateFailed(
-                translation_domain=DOMAIN, translation_key="wrong_device"
-            )
+        """Read what the PBX is."""
+        device = self.client.introduced() or await queries.device(self.client)
         self.clock = PbxClock.read(
             device.system_time, dt_util.utcnow(), dt_util.get_default_time_zone()
         )
@@ -410,11 +465,7 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         self._unschedule()
         self.switchboard.stop()
         self.settings.stop()
-        await self.history.async_save()
         if self._running is not None:
             self._running.cancel()
-        try:
-            async with asyncio.timeout(LOGOUT_TIMEOUT):
-                await self.client.logout()
-        except TimeoutError:
-            _LOGGER.debug("No time to log out")
+        await self.history.async_close()
+        await async_close(self.hass, self.client)

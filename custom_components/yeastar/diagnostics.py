@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_USERNAME, CONF_WEBHOOK_ID
 from homeassistant.core import HomeAssistant
 
@@ -24,7 +25,16 @@ _SECRET = {
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: YeastarConfigEntry
 ) -> dict[str, Any]:
-    """Return the diagnostics of a PBX."""
+    """Return the diagnostics of a PBX; of one that cannot be reached, what there is."""
+    kept = async_redact_data(
+        {"data": dict(entry.data), "options": dict(entry.options)}, _SECRET
+    )
+    if entry.state is not ConfigEntryState.LOADED:
+        return {
+            "entry": kept,
+            "state": entry.state.value,
+            "reason": entry.error_reason_translation_key,
+        }
     coordinator = entry.runtime_data
     client = coordinator.client
     target = client.announced
@@ -32,9 +42,7 @@ async def async_get_config_entry_diagnostics(
     history = coordinator.history
     last_report = board.delivery.last_report_at
     return {
-        "entry": async_redact_data(
-            {"data": dict(entry.data), "options": dict(entry.options)}, _SECRET
-        ),
+        "entry": kept,
         "pbx": {
             "model": coordinator.data.name,
             "firmware": coordinator.data.firmware,
@@ -96,4 +104,5 @@ async def async_get_config_entry_diagnostics(
             "contacts": len(board.directory.contacts),
         },
         "poll_plan": coordinator.plan.as_dict(time.monotonic()),
+        "failing_polls": dict(coordinator.plan.failing),
     }

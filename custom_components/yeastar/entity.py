@@ -20,6 +20,7 @@ from .coordinator import YeastarConfigEntry, YeastarCoordinator
 from .switchboard.board import Switchboard
 from .switchboard.devices import EXTENSION, QUEUE, TRUNK
 from .switchboard.listeners import PBX, Key, extension_key, queue_key, trunk_key
+from .switchboard.poll_plan import Poll
 from .switchboard.slices import in_slices
 
 # One takes a twentieth of a millisecond.
@@ -126,11 +127,13 @@ class YeastarEntity(Entity):
 
     Attributes:
         _key: the last part of the contract's unique id, the same for a whole class.
+        _polls: those without which what it shows is not known.
     """
 
     _attr_has_entity_name = True
     _attr_should_poll = False
     _key: ClassVar[str]
+    _polls: ClassVar[frozenset[Poll]] = frozenset()
 
     def __init__(
         self, coordinator: YeastarCoordinator, about: Key, device: DeviceEntry | None
@@ -172,11 +175,18 @@ class YeastarEntity(Entity):
         """Show what is known now."""
         self.async_write_ha_state()
 
+    async def async_update(self) -> None:
+        """Ask the PBX now, because somebody wants it: it is not polled as such."""
+        await self._coordinator.async_ask_now(self._polls)
+
     @property
     @override
     def available(self) -> bool:
         """Return whether what is shown is known to be true."""
-        return self._coordinator.last_update_success
+        coordinator = self._coordinator
+        return coordinator.last_update_success and not (
+            self._polls and self._polls & coordinator.plan.failing.keys()
+        )
 
 
 class Stateful(YeastarEntity):

@@ -17,6 +17,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_FINGERPRINT, DOMAIN
+from .dialog import about
 from .pbx import certificate
 from .pbx.errors import (
     ApiTooOldError,
@@ -24,6 +25,7 @@ from .pbx.errors import (
     CertificateUntrustedError,
     LockedOutError,
     PbxError,
+    SessionContestedError,
 )
 
 _LOGGER = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Notice(StrEnum):
     DELIVERY_FAILING = "delivery_failing"
     EVENTS_OVER_TCP = "events_over_tcp"
     LOCKED_OUT = "locked_out"
+    SESSION_CONTESTED = "session_contested"
 
 
 # Those that Home Assistant can mend itself if the user agrees.
@@ -111,6 +114,8 @@ class Notices:
                 await self._show_certificate()
             case ApiTooOldError():
                 self.show(Notice.API_TOO_OLD)
+            case SessionContestedError():
+                self.show(Notice.SESSION_CONTESTED)
 
     async def _show_certificate(self) -> None:
         """Show the certificate that is there now beside the one that was."""
@@ -126,8 +131,7 @@ class Notices:
             data={
                 "old": certificate.readable(old) if old else "",
                 "new": seen.readable_fingerprint,
-                "subject": seen.subject or "?",
-                "expires": seen.expires.date().isoformat() if seen.expires else "?",
+                **about(seen),
                 CONF_FINGERPRINT: seen.fingerprint,
             },
         )
@@ -169,11 +173,21 @@ class CertificateFlow(RepairsFlow):
     async def async_step_confirm(
         self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Ask, then pin exactly the certificate that was shown."""
+        """Ask, then pin exactly the certificate that was shown.
+
+        If another one is shown by now, it is that one that has to be looked at; if the
+        PBX can be talked to again, there is nothing to pin.
+        """
         assert self.data is not None
         entry = self.hass.config_entries.async_get_entry(str(self.data["entry_id"]))
         if entry is None:
             return self.async_abort(reason="entry_removed")
+        offer = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        if offer is None or offer.data is None:
+            return self.async_abort(reason="no_longer_offered")
+        if offer.data[CONF_FINGERPRINT] != self.data[CONF_FINGERPRINT]:
+            self.data = offer.data
+            user_input = None
         if user_input is None:
             return self.async_show_form(
                 step_id="confirm",

@@ -28,6 +28,7 @@ from .entity import (
 from .pbx.calls.data import as_dict
 from .pbx.inventory import ExtensionStatus, TrunkStatus
 from .switchboard.devices import EXTENSION, QUEUE, TRUNK
+from .switchboard.poll_plan import Poll
 
 # Fed by the coordinator only.
 PARALLEL_UPDATES = 0
@@ -169,6 +170,7 @@ class ExtensionStatusSensor(Stateful, ExtensionEntity, SensorEntity):
     """What an extension does."""
 
     _key = "status"
+    _polls = frozenset({Poll.EXTENSIONS})
     _attr_translation_key = "extension_status"
 
     _attr_device_class = SensorDeviceClass.ENUM
@@ -187,6 +189,7 @@ class UnreadVoicemailsSensor(Stateful, ExtensionEntity, SensorEntity):
     """How many voicemails nobody has listened to yet."""
 
     _key = _attr_translation_key = "unread_voicemails"
+    _polls = frozenset({Poll.VOICEMAILS})
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 
@@ -203,6 +206,7 @@ class TrunkStatusSensor(Stateful, TrunkEntity, SensorEntity):
     """What a trunk is good for."""
 
     _key = "status"
+    _polls = frozenset({Poll.TRUNKS})
     _attr_translation_key = "trunk_status"
 
     _attr_device_class = SensorDeviceClass.ENUM
@@ -227,6 +231,7 @@ class WaitingCallsSensor(Stateful, QueueEntity, SensorEntity):
     """How many callers wait in a queue."""
 
     _key = _attr_translation_key = "waiting_calls"
+    _polls = frozenset({Poll.QUEUES})
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 
@@ -242,6 +247,7 @@ class AgentsAvailableSensor(Stateful, QueueEntity, SensorEntity):
     """How many agents of a queue could take a call now."""
 
     _key = _attr_translation_key = "agents_available"
+    _polls = frozenset({Poll.QUEUES})
 
     _attr_state_class = SensorStateClass.MEASUREMENT
 

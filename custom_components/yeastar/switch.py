@@ -44,6 +44,7 @@ class DoNotDisturbSwitch(Stateful, ExtensionEntity, SwitchEntity):
     """
 
     _key = _attr_translation_key = "do_not_disturb"
+    _polls = frozenset({Poll.EXTENSION_SETTINGS})
 
     _attr_entity_category = EntityCategory.CONFIG
     _attr_entity_registry_enabled_default = False

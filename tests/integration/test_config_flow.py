@@ -47,11 +47,17 @@ async def submit(hass: HomeAssistant, flow_id: str, data: dict[str, Any]) -> Any
     return result
 
 
-async def finish(hass: HomeAssistant, flow_id: str, pbx: Simulator) -> None:
-    """Show that a flow that met an error still gets to an entry."""
-    result = await submit(hass, flow_id, form(pbx))
+async def sign_in(hass: HomeAssistant, flow_id: str, data: dict[str, Any]) -> Any:
+    """Submit a form, and confirm the certificate if that is asked for."""
+    result = await submit(hass, flow_id, data)
     if result.get("step_id") == "certificate":
         result = await submit(hass, flow_id, {})
+    return result
+
+
+async def finish(hass: HomeAssistant, flow_id: str, pbx: Simulator) -> None:
+    """Show that a flow that met an error still gets to an entry."""
+    result = await sign_in(hass, flow_id, form(pbx))
     assert result["step_id"] == "events"
     result = await submit(hass, flow_id, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -69,10 +75,13 @@ async def test_a_pbx_with_its_factory_certificate_is_added(
     assert shown["fingerprint"].replace(":", "").lower() == pbx.fingerprint
     assert shown["subject"] not in ("", "?")
     assert shown["expires"] not in ("", "?")
-    # Nothing more is needed of the PBX, so nobody is logged in meanwhile.
-    assert pbx.tokens == {}
+    # Nothing secret was sent to whoever shows it.
+    assert pbx.requests == []
 
     result = await submit(hass, flow_id, {})
+    # Nothing more is needed of the PBX, so nobody is logged in meanwhile.
+    assert len(pbx.requests_of("login")) == 1
+    assert pbx.tokens == {}
     assert result["type"] is FlowResultType.FORM
     assert result["step_id"] == "events"
     assert (
@@ -162,7 +171,7 @@ async def test_a_wrong_password_costs_one_try(
     hass: HomeAssistant, pbx: Simulator
 ) -> None:
     flow_id = await start(hass)
-    result = await submit(hass, flow_id, form(pbx, password="Wrong1"))
+    result = await sign_in(hass, flow_id, form(pbx, password="Wrong1"))
     assert result["type"] is FlowResultType.FORM
     assert result["step_id"] == "user"
     assert result["errors"] == {"base": "invalid_auth"}
@@ -182,9 +191,9 @@ async def test_a_lock_out_is_told_and_can_be_lifted(
     hass: HomeAssistant, pbx: Simulator
 ) -> None:
     flow_id = await start(hass)
-    for _ in range(5):
-        result = await submit(hass, flow_id, form(pbx, password="Wrong1"))
-    result = await submit(hass, flow_id, form(pbx))
+    for number in range(5):
+        await sign_in(hass, flow_id, form(pbx, password=f"Wrong{number}"))
+    result = await sign_in(hass, flow_id, form(pbx))
     assert result["errors"] == {"base": "locked_out"}
     pbx.unblock()
     await finish(hass, flow_id, pbx)
@@ -216,7 +225,7 @@ async def test_what_a_pbx_can_do_wrong_is_named_and_overcome(
 ) -> None:
     flow_id = await start(hass)
     pbx.faults.add(fault, count=None, endpoint="login", **details)
-    result = await submit(hass, flow_id, form(pbx))
+    result = await sign_in(hass, flow_id, form(pbx))
     assert result["type"] is FlowResultType.FORM
     assert result["errors"] == {"base": error}
     pbx.faults.clear()
@@ -273,7 +282,7 @@ async def test_reports_over_tcp_are_refused_until_the_pbx_is_set_to_http(
 ) -> None:
     async with Simulator(settings=Settings(transport="TCP")) as pbx:
         flow_id = await start(hass)
-        result = await submit(hass, flow_id, form(pbx))
+        result = await sign_in(hass, flow_id, form(pbx))
         assert result["errors"] == {"base": "events_over_tcp"}
         assert pbx.tokens == {}
     async with Simulator() as pbx:
@@ -292,7 +301,7 @@ async def test_an_error_of_ours_is_told_and_logged(
             "custom_components.yeastar.pbx.queries.device",
             lambda _self: asyncio.Future().cancelled() or 1 / 0,
         )
-        result = await submit(hass, flow_id, form(pbx))
+        result = await sign_in(hass, flow_id, form(pbx))
     assert result["errors"] == {"base": "unknown"}
     assert "Unexpected error while logging in" in caplog.text
     await finish(hass, flow_id, pbx)
@@ -347,7 +356,7 @@ async def test_a_pbx_that_is_set_up_is_not_added_again(
 ) -> None:
     flow_id = await start(hass)
     before = set(pbx.tokens)
-    result = await submit(hass, flow_id, form(pbx))
+    result = await sign_in(hass, flow_id, form(pbx))
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
     assert set(pbx.tokens) <= before
@@ -358,7 +367,7 @@ async def test_the_flow_logs_out_also_when_it_fails_after_the_login(
 ) -> None:
     pbx.faults.add(Fault.HTML, count=1, endpoint="deviceinfo/query")
     flow_id = await start(hass)
-    result = await submit(hass, flow_id, form(pbx))
+    result = await sign_in(hass, flow_id, form(pbx))
     assert result["errors"] == {"base": "not_yeastar"}
     assert len(pbx.requests_of("login")) == 1
     assert pbx.tokens == {}

@@ -22,7 +22,7 @@ from custom_components.yeastar.const import DOMAIN
 from custom_components.yeastar.coordinator import YeastarCoordinator
 from custom_components.yeastar.pbx import queries
 from custom_components.yeastar.pbx.inventory import Extension, ExtensionStatus
-from custom_components.yeastar.pbx.transport import LARGEST_ANSWER
+from custom_components.yeastar.pbx.transport import LARGEST_ANSWER, Answer
 from homeassistant.components import webhook
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -354,7 +354,7 @@ async def test_nothing_large_holds_up_the_loop(
             await asyncio.sleep(0)
             steps.forget()
             answer = coordinator.client._transport._fields(
-                "extension/list", 200, content
+                "extension/list", Answer(200, content)
             )
             assert len(await queries.extensions(answering(answer))) > 1_000
             assert await steps.longest("the largest answer") < LONGEST

@@ -66,6 +66,11 @@ async def add_the_integration(walk: Walk) -> None:
     await browser.fill("API user name", pbx.username)
     await browser.fill("API password", "wrong")
     await browser.press("Submit")
+    # Nothing is sent to it before somebody has looked at its certificate.
+    await browser.see("Is this your PBX?", readable(pbx.fingerprint))
+    await browser.picture("certificate")
+    assert pbx.requests == []
+    await browser.press("Submit")
     await browser.see("The PBX refused this user name or password.")
     await browser.picture("wrong password")
     # What was typed is still there, but for the password.
@@ -73,9 +78,6 @@ async def add_the_integration(walk: Walk) -> None:
     assert await browser.field("API user name").input_value() == pbx.username
     assert await browser.field("API password").input_value() == ""
     await browser.fill("API password", pbx.password)
-    await browser.press("Submit")
-    await browser.see("Is this your PBX?", readable(pbx.fingerprint))
-    await browser.picture("certificate")
     await browser.press("Submit")
     await browser.see("Where does the PBX find Home Assistant?", walk.server.url)
     await browser.picture("address")

@@ -14,6 +14,8 @@ import ssl
 from .errors import CannotConnectError, TlsFailedError, WrongSchemeError
 
 TIMEOUT = 10
+# Too short for a fingerprint: nothing that a certificate says can look like its own.
+LONGEST_SUBJECT = 64
 # OpenSSL's X509_V_FLAG_NO_CHECK_TIME: an expired certificate can be shown too.
 _NO_CHECK_TIME = 0x200000
 # What OpenSSL calls an answer that is not TLS at all.
@@ -153,14 +155,22 @@ def _distinguished_name(value: object) -> str:
     parts = []
     for relative_name in value if isinstance(value, tuple) else ():
         parts += [f"{short.get(key, key)}={text}" for key, text in relative_name]
-    return ", ".join(reversed(parts))[:200]
+    # Whoever made the certificate wrote this: one line, and nothing invisible.
+    written = "".join(
+        " " if sign.isspace() or not sign.isprintable() else sign
+        for sign in ", ".join(reversed(parts))
+    )
+    return " ".join(written.split())[:LONGEST_SUBJECT]
 
 
 def _expires(value: object) -> datetime | None:
     """Return OpenSSL's text of a time as aware time."""
     if not isinstance(value, str):
         return None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(value), UTC)
+    try:
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(value), UTC)
+    except ValueError, OverflowError, OSError:
+        return None
 
 
 async def speaks_tls(host: str, port: int) -> bool:

@@ -60,6 +60,28 @@ class NotReadyError(PbxError):
     reason = "not_ready"
 
 
+class NoListError(PbxError):
+    """Success without the list that was asked for: what is in it is not known."""
+
+
+class WrongDeviceError(PbxError):
+    """Another PBX answers at this address, and takes our password."""
+
+    reason = "wrong_device"
+
+
+class SessionContestedError(PbxError):
+    """Somebody else uses the account and ends our sessions; the next one has to wait."""
+
+    reason = "session_contested"
+
+
+class ClosedError(PbxError):
+    """The client has said goodbye to the PBX and sends nothing any more."""
+
+    reason = "cannot_connect"
+
+
 class SlowListenerError(PbxError):
     """Whoever takes a file is so slow that the PBX had to be let go."""
 

@@ -1,9 +1,11 @@
 """What a PBX has and what it is told, as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 import re
 from typing import Any
+
+from .errors import NoListError
 
 # Wire form of every time: PBX local, no zone (event-NewCdr.html).
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -11,6 +13,8 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 _OFFSET_STEP = timedelta(minutes=15)
 _OFFSET = re.compile(r"UTC\s*([+-]\d{1,2})(?::?(\d\d))?")
 _LARGEST_OFFSET = timedelta(hours=14)
+
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class EventTarget:
     """
 
     port: int
-    url: str
+    # Whoever knows the path can invent reports.
+    url: str = field(repr=False)
     absolute: bool
     address: str | None = None
 
@@ -52,6 +57,12 @@ class Device:
     system_time: str | None
 
     @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> Device:
+        """Read an answer to `deviceinfo/query`."""
+        info = answer.get("deviceinfo")
+        return cls.from_wire(info if isinstance(info, dict) else {})
+
+    @classmethod
     def from_wire(cls, info: dict[str, Any]) -> Device:
         """Read the `deviceinfo` object; `serial` is "" if the PBX gave none."""
         return cls(
@@ -61,6 +72,20 @@ class Device:
             hardware=text(info.get("hardwarever")) or None,
             system_time=text(info.get("systemtime")) or None,
         )
+
+
+def clean(value: Any) -> Any:
+    r"""Replace in a decoded value what databases and JSON writers stumble over.
+
+    NUL and half characters come through JSON only where it is written with `\u`.
+    """
+    if isinstance(value, str):
+        return _UNFIT.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    return value
 
 
 def text(value: object) -> str:
@@ -80,6 +105,18 @@ def records(value: object) -> list[dict[str, Any]]:
     if not isinstance(value, list):
         return []
     return [item for item in value if isinstance(item, dict)]
+
+
+def listed(answer: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the objects of a list that an answer must have.
+
+    Raises:
+        NoListError: it is not there. The PBX leaves empty lists out (protocol 8.2), but
+            other answers have none, too.
+    """
+    if not isinstance(answer.get(key), list):
+        raise NoListError(f"no {key} in the answer")
+    return records(answer[key])
 
 
 def parse_time(value: str, zone: tzinfo) -> datetime | None:

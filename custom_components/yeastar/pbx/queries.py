@@ -2,8 +2,7 @@
 
 The twin of `commands`. A query may be sent as often as one likes: it changes nothing.
 Every function raises RefusedError if the PBX declines, with its reason, and another
-PbxError if it cannot be asked now. A list that is missing from an answer is an empty
-one, because the PBX leaves empty ones out.
+PbxError if it cannot be asked now: NoListError if the PBX agrees and then says nothing.
 """
 
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from collections.abc import Iterable
 from .client import YeastarClient
 from .errors import NotYeastarError, RefusedError
 from .inventory import Extension, Queue, Trunk, extension_status, trunk_status
-from .models import Device, records, text
+from .models import Device, listed, records, text
 from .numbers import FEWEST_DIGITS, NumberBook, plain
 from .sounds import is_file_name
 from .voicemail import Message
@@ -42,9 +41,7 @@ async def device(client: YeastarClient) -> Device:
         NotYeastarError: the answer has no serial number.
         PbxError: the PBX cannot be asked now.
     """
-    answer = await client.request("deviceinfo/query")
-    info = answer.get("deviceinfo")
-    found = Device.from_wire(info if isinstance(info, dict) else {})
+    found = Device.from_answer(await client.request("deviceinfo/query"))
     if not found.serial:
         raise NotYeastarError("the PBX did not tell its serial number")
     return found
@@ -59,7 +56,7 @@ async def extensions(client: YeastarClient) -> dict[str, Extension]:
             name=text(item.get("username")),
             status=extension_status(text(item.get("status"))),
         )
-        for item in records(answer.get("extlist"))
+        for item in listed(answer, "extlist")
         if (number := text(item.get("number")))
     }
 
@@ -74,7 +71,7 @@ async def trunks(client: YeastarClient) -> dict[str, Trunk]:
             status=trunk_status(detail := text(item.get("status"))),
             detail=detail,
         )
-        for item in records(answer.get("trunklist"))
+        for item in listed(answer, "trunklist")
         if (name := text(item.get("trunkname")))
     }
 
@@ -87,7 +84,7 @@ async def queue_names(client: YeastarClient) -> dict[str, str]:
     answer = await client.request("queue/query", {"number": ALL})
     return {
         number: text(item.get("queuename"))
-        for item in records(answer.get("queues"))
+        for item in listed(answer, "queues")
         if (number := text(item.get("number")))
     }
 
@@ -101,7 +98,7 @@ async def queues(client: YeastarClient, names: dict[str, str]) -> dict[str, Queu
     """
     answer = await client.request("queue/query_status", {"number": ALL})
     found = {}
-    for item in records(answer.get("queues")):
+    for item in listed(answer, "queues"):
         if not (number := text(item.get("number"))):
             continue
         # An array with one object in it.
@@ -124,7 +121,7 @@ async def ivr_numbers(client: YeastarClient) -> set[str]:
     """Return the numbers of all IVRs (protocol 6.7)."""
     answer = await client.request("ivr/query", {"number": ALL})
     # An array under a singular key.
-    return {text(item.get("number")) for item in records(answer.get("ivr"))} - {""}
+    return {text(item.get("number")) for item in listed(answer, "ivr")} - {""}
 
 
 async def contacts(client: YeastarClient) -> NumberBook[str]:
@@ -135,7 +132,7 @@ async def contacts(client: YeastarClient) -> NumberBook[str]:
     """
     answer = await client.request("companycontacts/query", {"id": ALL})
     found: NumberBook[str] = NumberBook()
-    for item in records(answer.get("companycontacts")):
+    for item in listed(answer, "companycontacts"):
         person = f"{text(item.get('firstname'))} {text(item.get('lastname'))}".strip()
         company = text(item.get("company"))
         name = f"{person} ({company})" if person and company else person or company

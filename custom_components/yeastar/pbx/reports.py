@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any
 
-from .models import parse_time, text
+from .models import clean, parse_time, text
 
 # Contract of the webhook. The PBX's own reports stay below 1 KiB, a conference
 # with many members below 16 KiB.
@@ -106,7 +106,6 @@ TIMES = frozenset({"time_start"})
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
-_UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
 class MalformedReportError(Exception):
@@ -148,34 +147,24 @@ def decode(body: bytes) -> dict[str, Any]:
     # Only versions 1.x repeat keys, and only they have an `action`; the hook
     # costs more than the whole rest of the decoding.
     decoder = _DECODER_V1 if b'"action"' in body else _DECODER
+    problem: str | None = None
     try:
         wire = body.decode().strip(_JSON_SPACE)
         report, end = decoder.raw_decode(wire)
         if end != len(wire):
-            raise MalformedReportError("more than one JSON value")
+            problem = "more than one JSON value"
         if b"\\u" in body:
             report = clean(report)
-    except UnicodeDecodeError as error:
-        raise MalformedReportError("not UTF-8") from error
-    except (ValueError, RecursionError) as error:
-        raise MalformedReportError("not JSON") from error
+    except UnicodeDecodeError:
+        report, problem = None, "not UTF-8"
+    except ValueError, RecursionError:
+        report, problem = None, "not JSON"
+    if problem is not None:
+        # Not in the handler: the errors there quote the report (contract 8).
+        raise MalformedReportError(problem)
     if not isinstance(report, dict):
         raise MalformedReportError("not a JSON object")
     return report
-
-
-def clean(value: Any) -> Any:
-    r"""Replace in a decoded value what databases and JSON writers stumble over.
-
-    NUL and half characters come through JSON only where it is written with `\u`.
-    """
-    if isinstance(value, str):
-        return _UNFIT.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [clean(item) for item in value]
-    if isinstance(value, dict):
-        return {clean(key): clean(item) for key, item in value.items()}
-    return value
 
 
 def serial_of(wire: dict[str, Any]) -> str:

@@ -5,9 +5,8 @@ works once (recording-get-random.html, voicemail-get-random.html).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 import re
 from typing import Final
 
@@ -39,7 +38,8 @@ class FileRequest:
 
     prepare: str
     download: str
-    parameters: Mapping[str, str]
+    # Names of recordings have the numbers of who talked.
+    parameters: Mapping[str, str] = field(repr=False)
 
 
 def recording(name: str) -> FileRequest:
@@ -84,7 +84,7 @@ class SoundFile:
         self,
         response: aiohttp.ClientResponse,
         head: bytes,
-        explained: Callable[[], AbstractAsyncContextManager[None]],
+        explained: Callable[[Awaitable[bytes]], Awaitable[bytes]],
     ) -> None:
         """Take over an answer of which the first bytes are read.
 
@@ -119,10 +119,14 @@ class SoundFile:
             yield chunk
             if left == 0:
                 return
-            async with self._explained(), asyncio.timeout(SILENCE):
-                chunk = await self._response.content.readany()
+            chunk = await self._explained(self._next())
         if left:
             raise CannotConnectError("the file is not complete")
+
+    async def _next(self) -> bytes:
+        """Return some more of it, nothing at its end."""
+        async with asyncio.timeout(SILENCE):
+            return await self._response.content.readany()
 
     def close(self) -> None:
         """Take no more of it."""

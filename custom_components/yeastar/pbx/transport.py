@@ -7,8 +7,8 @@ object, every answer HTTP 200 with `status` and, if it failed, `errno`
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 import json
 from typing import Any
@@ -33,7 +33,7 @@ from .errors import (
     WrongSchemeError,
     error_for,
 )
-from .models import text
+from .models import clean, text
 from .sounds import HEAD, SoundFile, is_sound
 
 TIMEOUT = 10
@@ -69,6 +69,35 @@ class _WitnessedBody(BytesPayload):
             if name := transport.get_extra_info("peername"):
                 self.remote_address = name[0]
         await super().write_with_length(writer, content_length)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a web server answered.
+
+    Attributes:
+        of_a_pbx: the server is the one that these PBXs have (protocol 1.3).
+    """
+
+    status: int
+    content: bytearray
+    of_a_pbx: bool = False
+
+
+def _answer(response: aiohttp.ClientResponse, content: bytearray) -> Answer:
+    """Return an answer that was read to its end."""
+    server = response.headers.get(hdrs.SERVER, "")
+    return Answer(response.status, content, server.lower().startswith("boa"))
+
+
+def _decoded(content: bytearray) -> Any:
+    """Return the JSON of an answer, None if it is none; it is cleaned here for all."""
+    try:
+        # A name in another encoding must not cost the whole answer.
+        answer = json.loads(content.decode(errors="replace"))
+        return clean(answer) if b"\\u" in content else answer
+    except ValueError, RecursionError:
+        return None
 
 
 class Transport:
@@ -127,12 +156,12 @@ class Transport:
             content_type="application/json; charset=utf-8",
         )
         try:
-            status, content = await self._exchange(hdrs.METH_POST, url, body, TIMEOUT)
+            answer = await self._exchange(hdrs.METH_POST, url, body, TIMEOUT)
         finally:
             if body.local_address:
                 self.local_address = body.local_address
                 self.remote_address = body.remote_address
-        return self._fields(endpoint, status, content)
+        return self._fields(endpoint, answer)
 
     async def get(self, endpoint: str, query: Mapping[str, str], token: str) -> bytes:
         """Fetch one file.
@@ -147,14 +176,14 @@ class Transport:
             RefusedError: the PBX declined, with its `errno`.
             PbxError: anything else.
         """
-        status, content = await self._exchange(
+        answer = await self._exchange(
             hdrs.METH_GET,
             self._file_url(endpoint, query, token),
             None,
             DOWNLOAD_TIMEOUT,
         )
-        self._check_file(endpoint, status, content)
-        return bytes(content)
+        self._check_file(endpoint, answer)
+        return bytes(answer.content)
 
     def _file_url(self, endpoint: str, query: Mapping[str, str], token: str) -> str:
         """Return the address of one file."""
@@ -162,13 +191,14 @@ class Transport:
         encoded = urlencode({**query, "token": token}, quote_via=quote)
         return f"{self._base}{endpoint}?{encoded}"
 
-    def _check_file(self, endpoint: str, status: int, content: bytearray) -> None:
+    def _check_file(self, endpoint: str, answer: Answer) -> None:
         """Raise what the PBX gave instead of a file, if it did."""
+        status, content = answer.status, answer.content
         if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.OK and not content):
             raise NoFileError("the PBX gave no file")
         if status != HTTPStatus.OK or content.lstrip().startswith(b"{"):
             # How a bad link answers is not documented; no file begins like JSON.
-            self._fields(endpoint, status, content)
+            self._fields(endpoint, answer)
             raise NotYeastarError("an answer where a file should be")
 
     async def open_file(
@@ -176,9 +206,14 @@ class Transport:
     ) -> SoundFile:
         """Open one file and make sure that it is sound."""
         self.counts["requests"] += 1
-        async with self._explained(), asyncio.timeout(TIMEOUT):
+        return await self._explained(
+            self._open_file(endpoint, self._file_url(endpoint, query, token))
+        )
+
+    async def _open_file(self, endpoint: str, url: str) -> SoundFile:
+        async with asyncio.timeout(TIMEOUT):
             response = await self._session.get(
-                self._file_url(endpoint, query, token),
+                url,
                 ssl=self._ssl,
                 allow_redirects=False,
                 headers={"Connection": "close", "Accept-Encoding": "identity"},
@@ -204,16 +239,20 @@ class Transport:
         head = bytes(content)
         if response.status == HTTPStatus.OK and is_sound(response.content_type, head):
             return SoundFile(response, head, self._explained)
-        self._check_file(endpoint, response.status, content)
+        self._check_file(endpoint, _answer(response, content))
         raise NotYeastarError("an answer where a file should be")
 
     async def _exchange(
         self, method: str, url: str, body: BytesPayload | None, timeout: float
-    ) -> tuple[int, bytearray]:
-        """Send one request, return the HTTP status and the content of its answer."""
+    ) -> Answer:
+        """Send one request, return its answer."""
         self.counts["requests"] += 1
+        return await self._explained(self._send(method, url, body, timeout))
+
+    async def _send(
+        self, method: str, url: str, body: BytesPayload | None, timeout: float
+    ) -> Answer:
         async with (
-            self._explained(),
             asyncio.timeout(timeout),
             self._session.request(
                 method,
@@ -231,29 +270,38 @@ class Transport:
                 content += chunk
                 if len(content) > LARGEST_ANSWER:
                     raise NotYeastarError("the answer is too long")
-            return response.status, content
+            return _answer(response, content)
 
-    @asynccontextmanager
-    async def _explained(self) -> AsyncIterator[None]:
-        """Turn what may go wrong on the way to the PBX into its cause."""
+    async def _explained[Result](self, work: Awaitable[Result]) -> Result:
+        """Return what comes of an exchange, or raise why it failed.
+
+        The library's own errors have the address in them, and in that the token: they
+        are no cause and no context of what is raised (contract 8).
+        """
         try:
-            yield
-        except TimeoutError as error:
-            raise CannotConnectError("no answer in time") from error
-        except aiohttp.ServerFingerprintMismatch as error:
-            raise CertificateChangedError("not the pinned certificate") from error
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise CertificateUntrustedError("unknown certificate") from error
+            return await work
+        except PbxError as error:
+            cause = error
+        except TimeoutError:
+            cause = CannotConnectError("no answer in time")
+        except aiohttp.ServerFingerprintMismatch:
+            cause = CertificateChangedError("not the pinned certificate")
+        except aiohttp.ClientConnectorCertificateError:
+            cause = CertificateUntrustedError("unknown certificate")
         except aiohttp.ClientSSLError as error:
-            raise await certificate.explain(
+            cause = await certificate.explain(
                 self._host, self._port, error.__cause__ or error
-            ) from error
+            )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise await self._explain(error) from error
+            cause = await self._explain(error)
+        raise cause
 
-    def _fields(self, endpoint: str, status: int, content: bytearray) -> dict[str, Any]:
+    def _fields(self, endpoint: str, answered: Answer) -> dict[str, Any]:
         """Return the fields of a `Success` or raise what else it was."""
+        status, content = answered.status, answered.content
         if status == HTTPStatus.NOT_FOUND and endpoint in _BASIC:
+            if not answered.of_a_pbx:
+                raise NotYeastarError("another web server has no such page")
             raise ApiTooOldError("the PBX has no API 2.0.0")
         if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN) and (
             b"HTTPS" in content and not self._use_ssl
@@ -263,11 +311,7 @@ class Transport:
             raise NotReadyError(f"the PBX's web server answered HTTP {status}")
         if status != HTTPStatus.OK:
             raise NotYeastarError(f"answered HTTP {status}")
-        try:
-            # A name in another encoding must not cost the whole answer.
-            answer = json.loads(content.decode(errors="replace"))
-        except (ValueError, RecursionError) as error:
-            raise NotYeastarError("the answer is not JSON") from error
+        answer = _decoded(content)
         if not isinstance(answer, dict):
             raise NotYeastarError("the answer is not a JSON object")
         status_word = text(answer.get("status")).lower()

@@ -103,6 +103,10 @@ class Devices:
                     model=MODELS[kind],
                     name=name,
                     via_device_id=self.pbx_id,
+                    # A telephone can be touched; a trunk or a queue cannot.
+                    entry_type=None
+                    if kind == EXTENSION
+                    else dr.DeviceEntryType.SERVICE,
                 )
                 known[key] = name
             if new:

@@ -142,7 +142,7 @@ class CallHistory:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Start empty; `async_load` has to follow."""
         self._store = _store(hass, entry_id)
-        self._save_pending = False
+        self._save_pending = self._closed = False
         self._missed_on: date | None = None
         self._missed = 0
         self.told = ToldCalls(dt_util.utcnow())
@@ -253,6 +253,15 @@ class CallHistory:
         if self._save_pending:
             await self._store.async_save(self._data())
 
+    async def async_close(self) -> None:
+        """Write what waits to be written, and nothing from now on.
+
+        What came later would bring the file of a removed PBX back, or overwrite what
+        the next start of the entry has written.
+        """
+        await self.async_save()
+        self._closed = True
+
     @callback
     def _save_soon(self) -> None:
         """Write within a second.
@@ -260,7 +269,7 @@ class CallHistory:
         The store would put each write off again at the next call, on a busy day for
         ever; so it is asked once for each write.
         """
-        if not self._save_pending:
+        if not self._save_pending and not self._closed:
             self._save_pending = True
             self._store.async_delay_save(self._data, _DELAY)
 

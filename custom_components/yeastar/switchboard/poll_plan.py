@@ -1,5 +1,6 @@
 """What to ask the PBX for when: the budget of 200 requests an hour."""
 
+from collections import Counter
 from enum import StrEnum
 from typing import Final
 
@@ -45,8 +46,8 @@ INTERVALS: Final = {
     # There seldom is one.
     Poll.SILENT_CALLS: MINUTE,
 }
-# Without these nothing can be shown; the others follow a moment after set-up.
-ESSENTIAL: Final[tuple[Poll, ...]] = (
+# These bring the first devices; the others follow a moment after set-up.
+AT_SETUP: Final[tuple[Poll, ...]] = (
     Poll.DEVICE,
     Poll.EXTENSIONS,
     Poll.TRUNKS,
@@ -56,21 +57,33 @@ ESSENTIAL: Final[tuple[Poll, ...]] = (
 )
 # A report may ask for a poll at once, but a flood of reports must not.
 SHORTEST: Final = 10.0
+# How long to leave a poll alone that failed once, twice, … in a row.
+_PAUSES: Final = (MINUTE, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)
 # Timers are not exact to the millisecond.
 TOLERANCE: Final = 0.5
 
 
 class PollPlan:
-    """When each poll is due, by a clock that never goes back."""
+    """When each poll is due, by a clock that never goes back.
+
+    Attributes:
+        failing: the polls of which nothing is known now, and why.
+    """
 
     def __init__(self) -> None:
         """Start with everything due."""
         self._due: dict[Poll, float] = dict.fromkeys(Poll, 0.0)
         self._read_at: dict[Poll, float] = {}
+        self._failures: Counter[Poll] = Counter()
+        self.failing: dict[Poll, str] = {}
 
     def everything(self) -> None:
         """Make all polls due: anything may have changed."""
         self._due = dict.fromkeys(Poll, 0.0)
+
+    def due_now(self, poll: Poll) -> None:
+        """Make a poll due, because somebody asked for it."""
+        self._due[poll] = 0.0
 
     def hasten(self, poll: Poll, now: float, delay: float = 1.0) -> float:
         """Make a poll due soon; return in how many seconds."""
@@ -93,6 +106,26 @@ class PollPlan:
         """Note that a poll was made."""
         self._read_at[poll] = now
         self._due[poll] = now + INTERVALS[poll]
+        self._failures.pop(poll, None)
+        self.failing.pop(poll, None)
+
+    def failed(self, poll: Poll, now: float, why: str) -> None:
+        """Note that a poll failed while the PBX can be talked to.
+
+        Once may be by chance; what it showed before is unknown after the second time.
+
+        Args:
+            poll: which one.
+            now: the time.
+            why: in a word or two.
+        """
+        self._failures[poll] += 1
+        count = self._failures[poll]
+        self._read_at[poll] = now
+        pause = _PAUSES[min(count, len(_PAUSES)) - 1]
+        self._due[poll] = now + pause
+        if count > 1:
+            self.failing[poll] = why
 
     def as_dict(self, now: float) -> dict[str, int]:
         """Return in how many seconds each poll is due, for diagnostics."""

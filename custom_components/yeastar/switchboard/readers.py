@@ -1,7 +1,6 @@
 """From a poll to a query to the picture: how each list of the PBX is read."""
 
-from collections.abc import Awaitable, Callable, Iterable
-import logging
+from collections.abc import Awaitable, Callable, Iterable, Sized
 from typing import Any, Final
 
 from homeassistant.util import dt as dt_util
@@ -9,24 +8,19 @@ from homeassistant.util import dt as dt_util
 from ..pbx import queries
 from ..pbx.calls.running import RunningCall, calls_of_extensions, calls_on_trunks
 from ..pbx.client import YeastarClient
-from ..pbx.errors import RefusedError
+from ..pbx.errors import NoListError
+from ..pbx.numbers import NumberBook
 from .board import Switchboard
 from .poll_plan import Poll
 
-_LOGGER = logging.getLogger(__name__)
-
 
 async def read(poll: Poll, client: YeastarClient, board: Switchboard) -> None:
-    """Read one list; what the PBX does not have counts as empty.
+    """Read one list.
 
     Raises:
-        PbxError: the PBX cannot be asked now.
+        PbxError: the PBX declines, says nothing, or cannot be asked now.
     """
-    try:
-        await _READERS[poll](client, board)
-    except RefusedError as error:
-        # Old firmware, or none of these things: not a reason to be unavailable.
-        _LOGGER.debug("Reading %s was declined: %s", poll, error)
+    await _READERS[poll](client, board)
 
 
 def adopt(board: Switchboard, running: Iterable[RunningCall]) -> None:
@@ -38,9 +32,29 @@ def adopt(board: Switchboard, running: Iterable[RunningCall]) -> None:
     board.handle([], now)
 
 
+async def _unless_known[Found](
+    asked: Awaitable[Found], known: Sized, none: Found
+) -> Found:
+    """Return what was found; `none` if the PBX says nothing and nothing was known.
+
+    A PBX that has none of a kind leaves their list out (protocol 8.2).
+
+    Raises:
+        NoListError: it says nothing, but there were some.
+    """
+    try:
+        return await asked
+    except NoListError:
+        if known:
+            raise
+        return none
+
+
 async def _read_extensions(client: YeastarClient, board: Switchboard) -> None:
     asked_at = dt_util.utcnow()
-    found = await queries.extensions(client)
+    found = await _unless_known(
+        queries.extensions(client), board.directory.extensions, {}
+    )
     session = client.session_number
     # In a new session reports may have been missed before it.
     continuous = board.listed_in_session == session
@@ -49,11 +63,16 @@ async def _read_extensions(client: YeastarClient, board: Switchboard) -> None:
 
 
 async def _read_trunks(client: YeastarClient, board: Switchboard) -> None:
-    board.set_trunks(await queries.trunks(client))
+    board.set_trunks(
+        await _unless_known(queries.trunks(client), board.picture.trunks, {})
+    )
 
 
 async def _read_queue_names(client: YeastarClient, board: Switchboard) -> None:
-    board.picture.queue_names = await queries.queue_names(client)
+    picture = board.picture
+    picture.queue_names = await _unless_known(
+        queries.queue_names(client), picture.queue_names, {}
+    )
 
 
 async def _read_queues(client: YeastarClient, board: Switchboard) -> None:
@@ -63,11 +82,15 @@ async def _read_queues(client: YeastarClient, board: Switchboard) -> None:
 
 
 async def _read_ivrs(client: YeastarClient, board: Switchboard) -> None:
-    board.directory.ivrs = await queries.ivr_numbers(client)
+    directory = board.directory
+    asked = queries.ivr_numbers(client)
+    directory.ivrs = await _unless_known(asked, directory.ivrs, set())
 
 
 async def _read_contacts(client: YeastarClient, board: Switchboard) -> None:
-    board.directory.contacts = await queries.contacts(client)
+    directory = board.directory
+    asked = queries.contacts(client)
+    directory.contacts = await _unless_known(asked, directory.contacts, NumberBook())
 
 
 async def _read_voicemails(client: YeastarClient, board: Switchboard) -> None:

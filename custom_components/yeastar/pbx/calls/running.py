@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from .. import queries
 from ..client import YeastarClient
-from ..errors import RefusedError
+from ..errors import NoListError, NotYeastarError, RefusedError
 from ..inventory import ExtensionStatus
 from ..models import records, text
-from ..reports import MalformedReportError, clean, members_of
+from ..reports import MalformedReportError, members_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -208,6 +208,10 @@ async def _list(
         if refusals is not None:
             refusals.add(error.refusal)
         return _Listing()
+    except NotYeastarError as error:
+        # No such page in this firmware, or no sense in it: no reason not to ask elsewhere.
+        _LOGGER.debug("%s brought nothing: %s", endpoint, error)
+        return _Listing()
     return _calls_in(answer)
 
 
@@ -215,7 +219,7 @@ async def _are_free(client: YeastarClient, numbers: tuple[str, ...]) -> bool:
     """Return True if the PBX lists none of these extensions as being in a call."""
     try:
         listed = await queries.extensions(client)
-    except RefusedError:
+    except RefusedError, NoListError:
         return False
     found = [listed[number].status for number in numbers if number in listed]
     return bool(found) and all(status in _FREE for status in found)
@@ -233,7 +237,7 @@ def _calls_in(answer: dict[str, Any]) -> _Listing:
     for extension in records(fields.get("calllist")):
         found += records(_lower(extension).get("numbercalls"))
     calls: list[RunningCall] = []
-    for call in map(_lower, clean(found)):
+    for call in map(_lower, found):
         if not (call_id := text(call.get("callid"))):
             continue
         try:

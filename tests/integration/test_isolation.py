@@ -380,3 +380,21 @@ async def test_what_comes_after_the_unload_is_not_written(
     board.tell_found(call.callid, ())
     await wait(10, step=1)
     assert key not in hass_storage
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("numbers", [["9001"], [str(one) for one in range(9000, 9100)]])
+async def test_extensions_that_the_list_does_not_have_are_looked_for_a_few_times(
+    hass: HomeAssistant, pbx: Simulator, wait: Wait, numbers: list[str]
+) -> None:
+    await wait(MINUTE)
+    asked = len(pbx.requests_of("extension/list"))
+    for second in range(300):
+        number = numbers[second % len(numbers)]
+        word = ("Busy", "Registered")[second % 2]
+        report = {"event": "ExtensionStatus", "extension": number, "status": word}
+        await pbx.emit({**report, "sn": pbx.serial})
+        await wait(11, step=11)
+    # One each five minutes it is anyway.
+    often = len(pbx.requests_of("extension/list")) - asked - 11
+    assert often <= min(len(numbers), 10) + 1

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, HomeAssistant, callback
@@ -30,6 +30,9 @@ AFTER_CALL = 5.0
 # A second change of an extension within a minute is told by the very same bytes,
 # which count as a repetition of the first report: so look once more afterwards.
 AFTER_REPETITIONS = 61.0
+# Extensions that the list does not have: how many are looked for in so long a time.
+MOST_LOOKED_FOR = 10
+_LOOKED_FOR = timedelta(hours=1)
 # To show three states takes Home Assistant a tenth of a millisecond.
 TOLD_AT_ONCE = 50
 
@@ -85,6 +88,7 @@ class Switchboard:
         self.delivery = DeliveryWatch()
         self._mask = Mask(self.directory.is_inside) if mask_numbers else None
         self._shown_calls = 0
+        self._looked_for: dict[str, datetime] = {}
         self._cancel_expiry: CALLBACK_TYPE | None = None
         self._expiry_at: datetime | None = None
         self._cancel_second_look: CALLBACK_TYPE | None = None
@@ -308,13 +312,26 @@ class Switchboard:
             return
         known = self.directory.extensions.get(number)
         if known is None:
-            # New since the last list; an invented one would find nothing there.
-            self._want(Poll.EXTENSIONS, 1.0)
+            self._look_for(number, now)
             return
         self.history.note_monitored(number)
         key = self.picture.take_status(known, str(payload.get("status") or ""), now)
         if key is not None:
             self.changed.tell(key)
+
+    @callback
+    def _look_for(self, number: str, now: datetime) -> None:
+        """Have the list read because of an extension that it did not have.
+
+        It may be new; but one that the PBX never lists, or an invented one, must not
+        have the list read for ever.
+        """
+        for known, since in list(self._looked_for.items()):
+            if now - since >= _LOOKED_FOR:
+                del self._looked_for[known]
+        if number not in self._looked_for and len(self._looked_for) < MOST_LOOKED_FOR:
+            self._looked_for[number] = now
+            self._want(Poll.EXTENSIONS, 1.0)
 
     @callback
     def _tell_news(self, key: Key, news: Transition, context: Context) -> None:

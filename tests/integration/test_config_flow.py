@@ -525,3 +525,16 @@ async def test_options_are_kept_and_take_effect(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert loaded.options == {"mask_numbers": True, "catch_up": False}
     assert loaded.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["fe80::1%<script>", "fe80::1%en p0", "fe80::1%\nx", "fe80::1%", "::1%" + "x" * 99],
+)
+async def test_an_address_with_something_else_behind_it_is_none(
+    hass: HomeAssistant, pbx: Simulator, host: str
+) -> None:
+    flow_id = await start(hass)
+    result = await submit(hass, flow_id, form(pbx, host=host))
+    assert result["errors"] == {"base": "cannot_connect"}
+    assert pbx.requests == []

@@ -217,6 +217,32 @@ async def test_the_browser_learns_nothing_of_the_pbx(
         assert secret not in ours
 
 
+async def test_what_there_is_to_hear_can_be_asked_about_first(
+    pbx: Simulator, media: str, ear: Ear, wait: Wait
+) -> None:
+    call_id = await inbound(pbx, wait)
+    url = await ear.resolve(f"{media}/recording/{DAY}/{call_id}")
+    async with ear.session.head(ear.base + url) as response:
+        assert response.status == 200
+        assert response.headers["Content-Length"] == "1644"
+        assert response.headers["Content-Type"] == "audio/wav"
+        assert await response.read() == b""
+    async with ear.get(url) as response:
+        assert await response.read() == Sound(1644).content()
+
+
+async def test_a_recording_that_is_opened_during_the_unload_is_not_there_now(
+    pbx: Simulator, loaded: MockConfigEntry, media: str, ear: Ear, wait: Wait
+) -> None:
+    call_id = await inbound(pbx, wait)
+    url = await ear.resolve(f"{media}/recording/{DAY}/{call_id}")
+    await loaded.runtime_data.client.close()
+    sent = len(pbx.requests)
+    async with ear.get(url) as response:
+        assert response.status == 503
+    assert len(pbx.requests) == sent
+
+
 async def test_a_part_can_be_asked_for(
     pbx: Simulator, media: str, ear: Ear, wait: Wait
 ) -> None:

@@ -109,6 +109,10 @@ def automatic_base_url(hass: HomeAssistant, local_address: str | None) -> str:
     return f"{scheme}://{_bracketed(local_address or '?')}:{own_port(hass)}"
 
 
+# The name of a network interface; Python takes anything for one.
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
+
+
 def is_host(text: str) -> bool:
     """Tell whether this can be the name or the address of a machine."""
     if (address := _address(text)) is None:
@@ -118,6 +122,9 @@ def is_host(text: str) -> bool:
 
 def _address(host: str) -> str | None:
     """Return the host if it is an IP address, else None."""
+    _, percent, zone = host.partition("%")
+    if percent and not _ZONE.fullmatch(zone):
+        return None
     try:
         return str(ip_address(host))
     except ValueError:

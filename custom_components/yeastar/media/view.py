@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import HomeAssistantView
 
 from ..const import DOMAIN
-from ..pbx.errors import NoFileError, PbxError, RefusedError
+from ..pbx.errors import ClosedError, NoFileError, PbxError, RefusedError
 from ..pbx.sounds import FileRequest
 from .names import MediaItem, MessageItem, RecordingItem, parse_item
 from .read_ahead import ReadAhead
@@ -98,6 +98,12 @@ class MediaView(HomeAssistantView):
         finally:
             self._listeners -= 1
 
+    async def head(
+        self, request: web.Request, entry_id: str, item: str
+    ) -> web.StreamResponse:
+        """Tell what `get` would send; some players ask for that first."""
+        return await self.get(request, entry_id, item)
+
     async def _play(
         self, request: web.Request, entry: YeastarConfigEntry, item: MediaItem
     ) -> web.StreamResponse:
@@ -132,7 +138,8 @@ class MediaView(HomeAssistantView):
             if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return response
             await response.prepare(request)
-            await _send(request, response, ahead, start, stop)
+            if request.method != hdrs.METH_HEAD:
+                await _send(request, response, ahead, start, stop)
             return response
         finally:
             task.cancel()
@@ -201,4 +208,7 @@ def _status(error: PbxError) -> HTTPStatus:
         isinstance(error, RefusedError) and error.refusal in _GONE
     ):
         return HTTPStatus.NOT_FOUND
+    if isinstance(error, ClosedError):
+        # The entry is being unloaded.
+        return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.BAD_GATEWAY

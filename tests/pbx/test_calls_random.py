@@ -318,6 +318,9 @@ def test_disturbed_calls_have_one_end_and_nothing_in_hindsight(
     ends = sum(one.step in TERMINAL for one in home.told)
     if any(one["event"] in OPENING and not is_phantom(one) for _, one in arrived):
         assert ends == 1
+    elif any("(" in str(one.get("callto")) for _, one in arrived):
+        # Of a phone that lost a call: the PBX was asked about that one.
+        assert ends <= 1
     elif all(is_phantom(one) for _, one in arrived):
         assert home.told == []
     else:

@@ -233,11 +233,13 @@ class YeastarClient:
 
         task = asyncio.get_running_loop().create_task(guarded())
         try:
-            return await asyncio.shield(task)
+            # Unlike the task itself, this can be cancelled.
+            await asyncio.wait({task})
         except asyncio.CancelledError:
             # Nobody is left to take what comes of it.
             task.add_done_callback(_look_away)
             raise
+        return task.result()
 
     async def _heartbeat(self) -> None:
         """Send a heartbeat; the caller holds the lock."""

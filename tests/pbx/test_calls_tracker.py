@@ -390,6 +390,16 @@ def test_a_record_of_a_phone_that_lost_ends_nothing(pbx: Line) -> None:
     assert (pbx.end.outcome, pbx.end.answered_by) == (Outcome.ANSWERED, "1001")
 
 
+def test_nor_does_it_if_only_a_key_was_heard_besides(pbx: Line) -> None:
+    pbx.cdr(4, status="NO ANSWER", to=f"{QUEUE}(1002)", whole=4, talk=0)
+    pbx.event(4.2, "DTMF", caller("ANSWERED"), info="2", infos="2", flag="0")
+    pbx.wait(50)
+    assert pbx.steps == []
+    pbx.cdr(57, to=f"{QUEUE}(1001)", whole=57, talk=53)
+    pbx.wait(60)
+    assert (pbx.end.outcome, pbx.end.answered_by) == (Outcome.ANSWERED, "1001")
+
+
 def test_nothing_rings_for_somebody_who_has_hung_up(pbx: Line) -> None:
     pbx.status(0, caller("BYE"), phone("1001", "RING"))
     pbx.status(0, caller("BYE"), phone("1001", "BYE"))

@@ -257,11 +257,9 @@ class Evidence:
         """Return True if there is a sign that the call is over."""
         if self.hung_up:
             return True
-        if not self.records:
+        if not self.records or self.judged.leave_more:
             return False
-        if not self.legs:
-            return not self.judged.leave_more
-        return self._records_end_it
+        return not self.legs or self._records_end_it
 
     @property
     def unsure(self) -> bool:

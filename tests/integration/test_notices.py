@@ -262,6 +262,51 @@ async def test_a_flow_whose_pbx_was_removed_says_so(
     assert (result["type"], result["reason"]) == ("abort", "entry_removed")
 
 
+async def test_a_notice_that_was_left_open_pins_only_what_it_shows(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    hass_client: Any,
+) -> None:
+    old = pbx.fingerprint
+    await pbx.new_certificate()
+    await wait(2 * MINUTE)
+    flow = await fix(hass_client, f"certificate_changed_{loaded.entry_id}")
+    left_open = pbx.fingerprint
+    await pbx.new_certificate()
+    await wait(2 * MINUTE)
+    again = await submit(flow)
+    # By now another one is shown, and that is what has to be looked at.
+    assert (again["type"], again["step_id"]) == ("form", "confirm")
+    new = again["description_placeholders"]["new"]
+    assert new.replace(":", "").lower() == pbx.fingerprint != left_open
+    assert loaded.data["fingerprint"] == old
+    result = await submit(flow)
+    assert result["type"] == "create_entry"
+    await wait(5, step=1)
+    assert loaded.data["fingerprint"] == pbx.fingerprint
+
+
+async def test_a_notice_that_was_left_open_until_all_is_well_pins_nothing(
+    hass: HomeAssistant,
+    pbx: Simulator,
+    loaded: MockConfigEntry,
+    wait: Wait,
+    hass_client: Any,
+) -> None:
+    await pbx.new_certificate()
+    await wait(2 * MINUTE)
+    flow = await fix(hass_client, f"certificate_changed_{loaded.entry_id}")
+    data = {**loaded.data, "fingerprint": pbx.fingerprint}
+    hass.config_entries.async_update_entry(loaded, data=data)
+    await hass.config_entries.async_reload(loaded.entry_id)
+    await wait(MINUTE)
+    result = await submit(flow)
+    assert (result["type"], result["reason"]) == ("abort", "no_longer_offered")
+    assert loaded.data == data
+
+
 @pytest.fixture
 def addresses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return the addresses that this machine has, to be changed by the test."""

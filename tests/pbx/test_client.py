@@ -287,6 +287,14 @@ async def test_a_certificate_can_be_looked_at(pbx: Simulator) -> None:
     assert pbx.requests == []
 
 
+@pytest.mark.parametrize(
+    "written",
+    [None, "", "soon", "Feb 30 25:00:00 2020 GMT", "Jan  1 00:00:00 99999 GMT"],
+)
+def test_a_date_that_cannot_be_read_is_none(written: str | None) -> None:
+    assert certificate._expires(written) is None
+
+
 async def test_a_certificate_is_trusted_if_its_authority_is(pbx: Simulator) -> None:
     trusting = ssl.create_default_context(cadata=pbx.certificate_pem.decode())
     assert await certificate.is_trusted(pbx.host, pbx.port, trusting)

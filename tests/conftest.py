@@ -20,7 +20,7 @@ import custom_components.yeastar
 from custom_components.yeastar.const import DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
-from tests.simulator import FunctionClock, Simulator
+from tests.simulator import FunctionClock, Readings, Settings, Simulator
 
 WEBHOOK_ID = "5ec7e7" * 10 + "c0de"
 START = "2026-03-02T09:00:00+00:00"
@@ -62,9 +62,23 @@ def clock(frozen: FrozenDateTimeFactory) -> FunctionClock:
 
 
 @pytest.fixture
-async def pbx(socket_enabled: None, clock: FunctionClock) -> AsyncIterator[Simulator]:
+def readings() -> Readings:
+    """Return how the PBX tells; a test may say another way."""
+    return Readings()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Return what the PBX has; a test may say something else."""
+    return Settings()
+
+
+@pytest.fixture
+async def pbx(
+    socket_enabled: None, clock: FunctionClock, readings: Readings, settings: Settings
+) -> AsyncIterator[Simulator]:
     """Return a PBX whose clock is the test's."""
-    async with Simulator(clock=clock) as simulator:
+    async with Simulator(settings, readings, clock) as simulator:
         yield simulator
 
 

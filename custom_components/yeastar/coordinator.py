@@ -292,11 +292,8 @@ class YeastarCoordinator(DataUpdateCoordinator[Device]):
         except (RefusedError, NoListError, NotYeastarError, NoFileError) as error:
             self._note_failure(poll, error)
             return True
-        except NotReadyError as error:
-            self._note_failure(poll, error)
-            return False
-        except CannotConnectError as error:
-            if type(error) is not CannotConnectError:
+        except (NotReadyError, CannotConnectError) as error:
+            if type(error) not in {NotReadyError, CannotConnectError}:
                 # Of the connection as such: scheme, TLS, certificate.
                 raise
             self._note_failure(poll, error)

@@ -1,7 +1,6 @@
 """The PBX is asked about calls of which nothing is heard: seldom, and about each one."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from homeassistant.core import Event, HomeAssistant
 from tests.conftest import Wait
-from tests.simulator import Fault, FunctionClock, Readings, Settings, Simulator
+from tests.simulator import Fault, Readings, Settings, Simulator
 from tests.simulator.readings import IdleCalls, NoCalls
 from tests.simulator.settings import EXTENSIONS, ExtensionSpec
 
@@ -25,27 +24,6 @@ ADA = "0301234567"
 ACTIVE = "sensor.yeastar_s100_active_calls"
 # What the PBX says of calls that do not run: with no list it says nothing.
 SILENT_PBX = Readings(no_calls=NoCalls.NO_LIST, idle_calls=IdleCalls.NO_LIST)
-
-
-@pytest.fixture
-def readings() -> Readings:
-    """Return how the PBX tells; a test may say another way."""
-    return Readings()
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """Return what the PBX has."""
-    return Settings()
-
-
-@pytest.fixture
-async def pbx(
-    socket_enabled: None, clock: FunctionClock, readings: Readings, settings: Settings
-) -> AsyncIterator[Simulator]:
-    """Return a PBX whose clock is the test's."""
-    async with Simulator(settings, readings, clock) as simulator:
-        yield simulator
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from .line import (
     MOBILE,
     OUTSIDE,
     QUEUE,
+    RINGING,
     START,
     Line,
     Numbers,
@@ -69,6 +70,30 @@ def test_a_queues_own_talk_does_not_take_an_answer_back(pbx: Line) -> None:
     pbx.cdr(60, to=f"{QUEUE}(1001)", whole=60, talk=60)
     end = pbx.end
     assert (end.answered_at, end.ring_seconds, end.talk_seconds) == (at(12), 12, 48)
+
+
+def test_to_ask_while_it_rings_says_nothing_about_who_answers_then(pbx: Line) -> None:
+    pbx.status(0, caller("ALERT"), phone("1001", "RING"))
+    assert pbx.calls.confirm(CALL_ID, listed(*RINGING), at(4)) == []
+    # That 1001 answered at 10 and handed it on was not heard.
+    pbx.status(30, caller("ANSWERED"), phone("1002", "ANSWER"))
+    pbx.status(60, caller("BYE"), phone("1002", "BYE"))
+    pbx.cdr(60, whole=60, talk=50)
+    assert (pbx.end.answered_at, pbx.end.answered_by) == (at(10), "1001")
+
+
+def test_a_record_from_before_the_pbx_said_that_it_runs_ends_nothing(
+    pbx: Line,
+) -> None:
+    pbx.status(0, caller("ALERT"), phone("1001", "RING"))
+    pbx.status(10, caller("ANSWERED"), phone("1001", "ANSWER"))
+    pbx.restart()
+    # One part of it was over; the rest goes on, and no more of it is heard.
+    pbx.cdr(40, whole=40, talk=30)
+    assert pbx.calls.confirm(CALL_ID, [], at(40)) == []
+    pbx.wait(90)
+    assert [step for _, step in pbx.steps] == ["ringing", "answered"]
+    assert pbx.calls.active_count == 1
 
 
 def logged(*records: tuple[float, dict[str, str]]) -> object:
@@ -190,9 +215,10 @@ def test_the_direction_that_was_told_stays(pbx: Line) -> None:
 
 
 def test_a_call_first_heard_of_in_a_menu_stays_one_to_the_menu(pbx: Line) -> None:
-    in_menu = caller("ANSWERED", to="1001", path=IVR)
-    pbx.status(10, in_menu, phone("1001", "RING", path=IVR))
+    in_menu = caller("ANSWERED", to=IVR)
+    pbx.status(10, in_menu)
+    pbx.status(15, in_menu, phone("1001", "RING", path=IVR))
     pbx.status(20, in_menu, phone("1001", "ANSWER", path=IVR))
-    pbx.status(60, caller("BYE"), phone("1001", "BYE"))
+    pbx.status(60, caller("BYE", to=IVR), phone("1001", "BYE"))
     pbx.cdr(60, whole=60, talk=40)
-    assert {call.called_number for _, _, call in pbx.told} == {"1001"}
+    assert {call.called_number for _, _, call in pbx.told} == {IVR}

@@ -259,6 +259,8 @@ class Api:
                 )
             case Fault.ERRNO:
                 return self._answer({"status": "Failed", "errno": plan.errno})
+            case Fault.BARE:
+                return self._answer({"status": "Success"})
 
     def _answer(self, answer: Answer) -> WebResponse:
         text = to_json(answer, self.sim.readings)

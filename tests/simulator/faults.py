@@ -37,6 +37,8 @@ class Fault(Enum):
     """A redirect to `location`."""
     ERRNO = auto()
     """Failed with `errno`, by default 30003: the API daemon is down."""
+    BARE = auto()
+    """Success and nothing else, not even the list that was asked for."""
 
 
 # These show what the request did, so it has to be carried out first.

@@ -1,8 +1,8 @@
 """One session with the PBX: one request at a time, heartbeats, no login storm."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
 import logging
@@ -376,12 +376,8 @@ class YeastarClient:
             await self._login()
         if self._identified or self._serial is None:
             return
-        try:
+        with self._right_after_login():
             answer = await self._transport.post("deviceinfo/query", None, self._token)
-        except TokenRejectedError:
-            self._note_end_of_session()
-            self._token = self.announced = None
-            raise
         device = Device.from_answer(answer)
         if device.serial != self._serial:
             await self._say_goodbye()
@@ -465,15 +461,25 @@ class YeastarClient:
             return answer
         self._token = self.announced = None
         await self._ready()
-        try:
+        with self._right_after_login():
             return await send()
+
+    @contextmanager
+    def _right_after_login(self) -> Iterator[None]:
+        """Send what a new session begins with; refusals are not of the password."""
+        try:
+            yield
         except TokenRejectedError:
+            self._note_end_of_session()
             self._token = self.announced = None
             raise
         except InvalidAuthError:
-            # The login was accepted a moment ago, so it is not the password.
+            # The login was accepted a moment ago.
             self._token = self.announced = None
             raise NotReadyError("refused right after a login") from None
+        except LockedOutError:
+            self._note_lock()
+            raise
 
     def _note_end_of_session(self) -> None:
         """Note that the PBX forgot our session; how soon says who may have ended it."""

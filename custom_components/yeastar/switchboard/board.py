@@ -133,11 +133,12 @@ class Switchboard:
     @callback
     def handle(self, transitions: list[Transition], now: datetime) -> None:
         """Tell what happened to calls, and plan when to look at them again."""
-        context = Context()
+        context: Context | None = None
         for transition in transitions:
             context = Context()
             self._tell(transition, context)
         for heard in self.calls.heard():
+            context = context or Context()
             key = extension_key if heard.kind == "extension" else queue_key
             news = Transition(heard.step, self.shown(heard.call))
             if heard.kind == "extension":

@@ -80,8 +80,8 @@ class CallTrigger(PartyTrigger):
             if told.key not in parties or not self._is_it(told, parties):
                 return
             call = told.as_dict()
-            of_a_phone = told.key == extension_key(told.key[1])
-            if of_a_phone and not self._filter.concerns(call, {told.key}):
+            kind, who = told.key
+            if kind == "extension" and not self._filter.in_role(call, who):
                 return
             call_id = told.news.call.call_id
             option = self._filter.objection(call)

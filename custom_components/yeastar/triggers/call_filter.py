@@ -17,7 +17,6 @@ from ..pbx.numbers import (
     plain,
     read_number,
 )
-from ..switchboard.listeners import PBX, Key, extension_key, queue_key
 
 CONF_DID_NUMBER: Final = "did_number"
 CONF_DIRECTION: Final = "direction"
@@ -134,25 +133,16 @@ class CallFilter:
         shortest: timedelta = options.get(CONF_MIN_RING_TIME, timedelta())
         self._shortest = shortest.total_seconds()
 
-    def concerns(self, call: Mapping[str, Any], parties: set[Key]) -> bool:
-        """Tell whether any of these took part in a call, in the role asked for."""
-        if PBX in parties:
-            return True
-        path = call.get("path")
-        if path is not None and queue_key(path) in parties:
-            return True
-        caller = call.get("caller_number")
-        extensions = call.get("extensions", ())
-        match self._role:
-            case Role.ANY:
-                numbers = extensions
-            case Role.CALLER:
-                numbers = [caller]
-            case Role.CALLED:
-                numbers = [one for one in extensions if one != caller]
-            case _:
-                numbers = [call.get("answered_by")]
-        return any(extension_key(number) in parties for number in numbers if number)
+    def in_role(self, call: Mapping[str, Any], extension: str) -> bool:
+        """Tell whether an extension took part in a call, in the role asked for."""
+        calls = extension == call.get("caller_number")
+        if self._role is Role.CALLER:
+            return calls
+        if self._role is Role.ANSWERED:
+            return extension == call.get("answered_by")
+        if self._role is Role.CALLED and calls:
+            return False
+        return extension in call.get("extensions", ())
 
     def objection(self, call: Mapping[str, Any]) -> str | None:
         """Return the option because of which a call is not meant, None if it is."""

@@ -42,6 +42,7 @@ class Evidence:
         waiting_at: when it was last seen that nobody had answered.
         unknown: the PBX was asked and does not know the call any more.
         emptied: the list of those in a conference is empty.
+        runs_at: when the PBX last said, asked about it, that it goes on.
         sent_on_at: when it was last transferred or forwarded.
         resumed: told before a restart, which took the legs with it.
     """
@@ -67,6 +68,7 @@ class Evidence:
     hung_up_at: datetime | None = None
     unknown: bool = False
     emptied: bool = False
+    runs_at: datetime | None = None
     sent_on_at: datetime | None = None
     resumed: bool = False
     reports: int = 0
@@ -153,7 +155,8 @@ class Evidence:
                 self.failure = None
         known = self.answered_at
         self._note_answer(now, in_time=not stale)
-        self.answer_found |= asked and known is None
+        if asked and self.answered_at != known:
+            self.answer_found = True
         self._note_hang_up(now)
         self._drop_old_legs()
 
@@ -199,6 +202,10 @@ class Evidence:
         """
         self.unknown = True
         self._note_hang_up(self.alive_at)
+
+    def note_runs(self, now: datetime) -> None:
+        """Take in that the PBX says it goes on: no record of before was its last."""
+        self.runs_at = now
 
     def note_sent_on(self, now: datetime, *, answered: bool) -> None:
         """Take in that a call was sent on; only one with two parties is transferred."""
@@ -258,6 +265,8 @@ class Evidence:
         if self.hung_up:
             return True
         if not self.records or self.judged.leave_more:
+            return False
+        if self.runs_at is not None and self.records[-1].heard_at <= self.runs_at:
             return False
         return not self.legs or self._records_end_it
 

@@ -69,6 +69,7 @@ class _OpenCall:
         doubt_at: when a record came that need not be its last.
         asked_at: when the PBX was asked about it, None if not since it was heard of.
         pauses: how often it was, in vain or to learn that nothing has changed.
+        unheard: nothing was heard of it since a restart.
     """
 
     evidence: Evidence
@@ -76,6 +77,7 @@ class _OpenCall:
     doubt_at: datetime | None = None
     asked_at: datetime | None = None
     pauses: int = 0
+    unheard: bool = False
 
     @property
     def close_at(self) -> datetime:
@@ -129,7 +131,8 @@ class CallTracker:
         # Those of the open ones that are over but for the other half of their end,
         # in the same order.
         self._closing: OrderedDict[str, _OpenCall] = OrderedDict()
-        # Those of the open ones that nothing was heard of since a restart.
+        # Those of the open ones that nothing was heard of since a restart, until the
+        # PBX said that they are over.
         self._dormant: set[str] = set()
         # When calls were finished, the oldest first.
         self._finished: OrderedDict[str, datetime] = OrderedDict()
@@ -150,8 +153,7 @@ class CallTracker:
     @property
     def active_count(self) -> int:
         """Return how many calls go on."""
-        awake = len(self._open) - len(self._dormant)
-        return awake - len(self._closing.keys() - self._dormant)
+        return len(self._open) - len(self._closing) - len(self._dormant)
 
     def __contains__(self, call_id: str) -> bool:
         """Return True if a call is open: it goes on, or its end is not complete."""
@@ -165,7 +167,7 @@ class CallTracker:
     def extensions_in(self, call_id: str) -> tuple[str, ...]:
         """Return the extensions that had part in a call that goes on, else none."""
         call = self._open.get(call_id)
-        if call is None or call_id in self._closing:
+        if call is None or (call_id in self._closing and not call.evidence.unsure):
             return ()
         return self._describe(call).extensions
 
@@ -173,7 +175,7 @@ class CallTracker:
         """Return True if somebody outside has part in an open call."""
         if (call := self._open.get(call_id)) is None:
             return False
-        if call_id in self._dormant and call.told.before is not None:
+        if call.unheard and call.told.before is not None:
             return call.told.before.trunk is not None
         evidence = call.evidence
         if not evidence.legs:
@@ -237,7 +239,7 @@ class CallTracker:
             if call_id not in self._open and len(self._open) < MOST_OPEN:
                 heard_at = before.answered_at or before.started_at or NEVER
                 call = self._opened(call_id, heard_at, started_at=None)
-                call.doubt_at = heard_at
+                call.doubt_at, call.unheard = heard_at, True
                 self._open[call_id] = call
                 self._dormant.add(call_id)
         for call_id, _ in sorted(
@@ -278,9 +280,7 @@ class CallTracker:
                 self.last_opened = (call_id, now)
         evidence = call.evidence
         call.pauses, call.asked_at = 0, None
-        if call_id in self._dormant:
-            call.doubt_at = None
-            self._dormant.discard(call_id)
+        self._wake(call)
         match report.type:
             case _ if report.type in _LISTING and members:
                 evidence.take_members(members, now, complete=not report.legacy)
@@ -325,10 +325,15 @@ class CallTracker:
         call.told.note_present(evidence)
         if not evidence.hung_up:
             evidence.alive_at = evidence.heard_at = now
-            call.doubt_at = None
             self._open[call_id] = call
             self._open.move_to_end(call_id)
-            self._dormant.discard(call_id)
+            self._wake(call)
+
+    def _wake(self, call: _OpenCall) -> None:
+        """Note that something is heard of a call, if that was not so since a restart."""
+        if call.unheard:
+            call.unheard, call.doubt_at = False, None
+            self._dormant.discard(call.evidence.call_id)
 
     def confirm(
         self, call_id: str, members: list[dict[str, Any]], now: datetime
@@ -339,7 +344,8 @@ class CallTracker:
             self.adopt(call_id, members, now)
         if (call := self._open.get(call_id)) is None:
             return []
-        self._dormant.discard(call_id)
+        self._wake(call)
+        call.evidence.note_runs(now)
         # That one record was not the last says nothing about how long it will go on.
         call.pauses += call.doubt_at is None
         call.doubt_at = None
@@ -395,11 +401,9 @@ class CallTracker:
     def expire(self, now: datetime) -> list[Transition]:
         """Close the calls for whose other half was waited long enough."""
         self._notice(now)
-        transitions: list[Transition] = []
-        while (due := self.next_due) is not None and due <= now:
-            late = min(self._closing.values(), key=lambda call: call.close_at)
-            transitions += self._close(late, now)
-        return transitions
+        due = [call for call in self._closing.values() if call.close_at <= now]
+        due.sort(key=lambda call: call.close_at)
+        return [one for call in due for one in self._close(call, now)]
 
     def _notice(self, now: datetime) -> None:
         """Let time pass: forget what was finished ten minutes ago."""
@@ -462,6 +466,7 @@ class CallTracker:
                 return self._close(call, now)
             self._closing[call_id] = call
             self._closing.move_to_end(call_id)
+            self._dormant.discard(call_id)
             return []
         evidence.alive_at = now
         self._closing.pop(call_id, None)
@@ -492,13 +497,12 @@ class CallTracker:
         call_id = evidence.call_id
         del self._open[call_id]
         self._closing.pop(call_id, None)
+        self._dormant.discard(call_id)
         if evidence.never_was:
-            self._dormant.discard(call_id)
             return []
         self._finished[call_id] = now
         self.observed.update(observations(evidence))
-        late = late or call_id in self._dormant
-        self._dormant.discard(call_id)
+        late = late or call.unheard
         described = self._describe(call, evidence.ended_at or now, late=late)
         step = step_of(described)
         for number, about in told.at_end(evidence, described, step):
